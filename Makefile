@@ -1,0 +1,92 @@
+# calpads: California's state reporting inside the district's own database
+#
+#   make, make install   build and install the extension (PGXS)
+#   make installcheck    regression tests against the running server
+#   make deps            install the Debian packages that are missing
+#   make test            deps, builds, and every test, in a private cluster
+#   make demo            deps, install, and one real case, shown step by step
+#
+# The last three start from a machine without PostgreSQL, so PGXS is included
+# only where it is found.
+
+EXTENSION = calpads
+MODULE_big = calpads
+OBJS = \
+	src/arena.o \
+	src/calpads.o \
+	src/csv_record.o \
+	src/delta.o \
+	src/enrollment.o \
+	src/extract.o \
+	src/fdw.o \
+	src/field.o \
+	src/file_source.o \
+	src/header_row.o \
+	src/key_set.o \
+	src/layout.o \
+	src/layout_catalog.o \
+	src/load.o \
+	src/load_rows.o \
+	src/picture.o \
+	src/query.o \
+	src/reader.o \
+	src/reconcile.o \
+	src/record.o \
+	src/row_writer.o \
+	src/rule.o \
+	src/rule_book.o \
+	src/server_reader.o \
+	src/story.o \
+	src/wave.o
+DATA = calpads--1.0.sql
+REFERENCE_DATA = $(wildcard src/data/*.tsv)
+SHLIB_LINK = -lcsv
+
+# The server's headers have unused parameters of their own, and its flags ask
+# for the declarations of C89.  make WERROR= lets a newer compiler pass.
+WERROR = -Werror
+PG_CFLAGS = -std=gnu11 -Wall -Wextra $(WERROR) -Wvla -Wshadow -Wmissing-prototypes \
+	-Wno-unused-parameter -Wno-declaration-after-statement
+# The server was compiled by gcc: clang does not know all of its flags.
+ifneq ($(findstring clang,$(CC)),)
+PG_CFLAGS += -Wno-unknown-warning-option -Wno-ignored-optimization-argument -Wno-ignored-attributes
+endif
+
+REGRESS := $(sort $(patsubst sql/%.sql,%,$(wildcard sql/*.sql)))
+ISOLATION := $(sort $(patsubst test/specs/%.spec,%,$(wildcard test/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test --load-extension=calpads
+
+PG_CONFIG ?= pg_config
+PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
+.DEFAULT_GOAL := all
+.PHONY: deps test demo
+
+deps:
+	test/deps
+
+test:
+	test/run
+
+demo:
+	test/demo
+
+ifneq ($(PGXS),)
+include $(PGXS)
+.PHONY: install-reference-data uninstall-reference-data
+
+$(OBJS): $(wildcard src/*.h)
+
+install: install-reference-data
+install-reference-data:
+	$(MKDIR_P) '$(DESTDIR)$(datadir)/$(EXTENSION)'
+	$(INSTALL_DATA) $(REFERENCE_DATA) '$(DESTDIR)$(datadir)/$(EXTENSION)/'
+
+uninstall: uninstall-reference-data
+uninstall-reference-data:
+	rm -rf '$(DESTDIR)$(datadir)/$(EXTENSION)'
+else
+.PHONY: all install installcheck uninstall clean
+all install installcheck uninstall clean:
+	@echo "$@ needs the server's development files: run 'make deps', or name them by PG_CONFIG=/path/to/pg_config" >&2
+	@false
+endif

@@ -1,0 +1,3135 @@
+\echo Use "CREATE EXTENSION calpads" to load this file. \quit
+-- ---------------------------------------------------------------------------
+-- 1. Settings
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION calpads.today() RETURNS date
+	LANGUAGE c STABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'calpads_today';
+COMMENT ON FUNCTION calpads.today() IS
+	'the day that counts as today: the setting calpads.today, or the current date';
+
+CREATE FUNCTION calpads.setting(name text) RETURNS text
+	LANGUAGE c STABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'calpads_setting';
+COMMENT ON FUNCTION calpads.setting(text) IS
+	'the value of the setting calpads.<name>, empty when it is not set';
+
+CREATE FUNCTION calpads.data_directory() RETURNS text
+	LANGUAGE c STABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'calpads_data_directory';
+COMMENT ON FUNCTION calpads.data_directory() IS
+	'folder of the installed reference data (layouts, code sets, rules)';
+
+CREATE FUNCTION calpads.school_year_start(day date) RETURNS date
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	RETURN make_date(CAST(date_part('year', day - interval '6 months') AS integer), 7, 1);
+COMMENT ON FUNCTION calpads.school_year_start(date) IS
+	'July 1 of the school year that holds the day';
+
+CREATE FUNCTION calpads.academic_year(day date) RETURNS text
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	RETURN date_part('year', calpads.school_year_start(day))::text || '-'
+		|| (date_part('year', calpads.school_year_start(day)) + 1)::text;
+COMMENT ON FUNCTION calpads.academic_year(date) IS
+	'the academic year that holds the day, as CALPADS writes it: 2025-2026';
+
+-- ---------------------------------------------------------------------------
+-- 2. Reference data: layouts, code sets, valid combinations, SIS tables
+--
+-- What the state changes every year is rows, not code.  The rows come from the
+-- TSV files beside the extension (builtin = true).  A district may add rows of
+-- its own, or change one: those have builtin = false, stay when the files are
+-- read again, win against a shipped row with the same key, and are dumped.
+-- ---------------------------------------------------------------------------
+
+CREATE TABLE calpads.layout (
+	name text COLLATE "C" PRIMARY KEY,
+	record_type text COLLATE "C",
+	other_record_type text COLLATE "C",
+	format text NOT NULL CHECK (format IN ('caret', 'tab', 'csv')),
+	header text NOT NULL CHECK (header IN ('never', 'optional', 'required')),
+	optional_trailing_fields integer NOT NULL CHECK (optional_trailing_fields >= 0),
+	title text NOT NULL,
+	builtin boolean NOT NULL DEFAULT false
+);
+COMMENT ON TABLE calpads.layout IS 'kinds of files that are read or written';
+COMMENT ON COLUMN calpads.layout.name IS 'name by which foreign tables and functions know the layout';
+COMMENT ON COLUMN calpads.layout.record_type IS 'first field of each record; null: records carry no type';
+COMMENT ON COLUMN calpads.layout.other_record_type IS 'second record type that is accepted';
+COMMENT ON COLUMN calpads.layout.format IS 'caret and tab: quotes are ordinary characters; csv: RFC 4180';
+COMMENT ON COLUMN calpads.layout.header IS
+	'header row: never (one is an error), optional (recognised and skipped), required (columns are found by its names)';
+COMMENT ON COLUMN calpads.layout.optional_trailing_fields IS 'how many fields at the end a record may leave out';
+COMMENT ON COLUMN calpads.layout.title IS 'name of the file for people';
+COMMENT ON COLUMN calpads.layout.builtin IS 'shipped with the extension; false: the district''s own';
+
+CREATE TABLE calpads.layout_field (
+	layout text COLLATE "C" NOT NULL,
+	ordinal numeric NOT NULL,
+	number text,
+	name text COLLATE "C" NOT NULL,
+	label text NOT NULL,
+	type text NOT NULL CHECK (type IN ('text', 'code', 'date8', 'date_mdy', 'yn', 'integer')),
+	max_length integer CHECK (max_length > 0),
+	required boolean NOT NULL,
+	key boolean NOT NULL,
+	codeset text COLLATE "C",
+	first_year text COLLATE "C" CHECK (first_year ~ '^\d{4}-\d{4}$'),
+	last_year text COLLATE "C" CHECK (last_year ~ '^\d{4}-\d{4}$'),
+	note text,
+	builtin boolean NOT NULL DEFAULT false,
+	PRIMARY KEY (layout, ordinal)
+);
+COMMENT ON TABLE calpads.layout_field IS
+	'fields of the layouts; the record of a year is its valid fields ordered by ordinal';
+COMMENT ON COLUMN calpads.layout_field.layout IS 'name of the layout';
+COMMENT ON COLUMN calpads.layout_field.ordinal IS 'order in the record; with gaps, so that fields of other years fit between';
+COMMENT ON COLUMN calpads.layout_field.number IS 'number in the file specification, as 1.22; null: not known';
+COMMENT ON COLUMN calpads.layout_field.name IS 'name of the column';
+COMMENT ON COLUMN calpads.layout_field.label IS 'printed name, and name in a header row';
+COMMENT ON COLUMN calpads.layout_field.type IS 'text, code, date8 (CCYYMMDD), date_mdy (MM/DD/YYYY), yn (Y or N), integer';
+COMMENT ON COLUMN calpads.layout_field.max_length IS 'in characters; null: not known, so not checked';
+COMMENT ON COLUMN calpads.layout_field.required IS 'must be filled in every record';
+COMMENT ON COLUMN calpads.layout_field.key IS 'part of the operational key';
+COMMENT ON COLUMN calpads.layout_field.codeset IS 'name of the code set of its values; null: none that can be checked';
+COMMENT ON COLUMN calpads.layout_field.first_year IS 'first academic year of the field, as 2023-2024; null: always';
+COMMENT ON COLUMN calpads.layout_field.last_year IS 'last academic year of the field; null: still there';
+COMMENT ON COLUMN calpads.layout_field.note IS 'what is special, and what is not confirmed';
+COMMENT ON COLUMN calpads.layout_field.builtin IS 'shipped with the extension; false: the district''s own';
+
+CREATE TABLE calpads.codeset (
+	name text COLLATE "C" PRIMARY KEY,
+	complete boolean NOT NULL,
+	note text,
+	builtin boolean NOT NULL DEFAULT false
+);
+COMMENT ON TABLE calpads.codeset IS 'code sets; one without any code checks nothing';
+COMMENT ON COLUMN calpads.codeset.name IS 'name of the code set';
+COMMENT ON COLUMN calpads.codeset.complete IS 'the official list is complete: a value outside is refused; false: it only warns';
+COMMENT ON COLUMN calpads.codeset.note IS 'what is known about the list';
+COMMENT ON COLUMN calpads.codeset.builtin IS 'shipped with the extension; false: the district''s own';
+
+CREATE TABLE calpads.code (
+	codeset text COLLATE "C" NOT NULL,
+	code text COLLATE "C" NOT NULL,
+	name text,
+	first_year text COLLATE "C" CHECK (first_year ~ '^\d{4}-\d{4}$'),
+	last_year text COLLATE "C" CHECK (last_year ~ '^\d{4}-\d{4}$'),
+	active text NOT NULL DEFAULT 'Y' CHECK (active IN ('Y', 'N', 'unknown')),
+	note text,
+	source text,
+	builtin boolean NOT NULL DEFAULT false,
+	PRIMARY KEY (codeset, code)
+);
+COMMENT ON TABLE calpads.code IS 'codes of the code sets';
+COMMENT ON COLUMN calpads.code.codeset IS 'name of the code set';
+COMMENT ON COLUMN calpads.code.code IS 'the code as CALPADS writes it';
+COMMENT ON COLUMN calpads.code.name IS 'name of the code; null: not known';
+COMMENT ON COLUMN calpads.code.first_year IS 'first academic year in which it is valid; null: always';
+COMMENT ON COLUMN calpads.code.last_year IS 'last academic year in which it is valid; null: still';
+COMMENT ON COLUMN calpads.code.active IS 'Y, N (retired), or unknown';
+COMMENT ON COLUMN calpads.code.note IS 'use of the code, and what is not confirmed';
+COMMENT ON COLUMN calpads.code.source IS 'where the code was found';
+COMMENT ON COLUMN calpads.code.builtin IS 'shipped with the extension; false: the district''s own';
+
+CREATE TABLE calpads.valid_combination (
+	name text COLLATE "C" NOT NULL,
+	code1 text COLLATE "C" NOT NULL,
+	code2 text COLLATE "C" NOT NULL,
+	first_year text COLLATE "C" CHECK (first_year ~ '^\d{4}-\d{4}$'),
+	last_year text COLLATE "C" CHECK (last_year ~ '^\d{4}-\d{4}$'),
+	note text,
+	source text,
+	builtin boolean NOT NULL DEFAULT false
+);
+-- One pair can be valid in two spans of years.
+CREATE UNIQUE INDEX valid_combination_key ON calpads.valid_combination
+	(name, code1, code2, (coalesce(first_year, '')));
+COMMENT ON TABLE calpads.valid_combination IS
+	'pairs of codes that may stand together: exit_completion, exit_grade, completion_grade (grades in two digits), '
+	'state_country, program_membership, elas_transition, sped_…; the code none stands for a blank field';
+COMMENT ON COLUMN calpads.valid_combination.name IS 'name of the combination';
+COMMENT ON COLUMN calpads.valid_combination.code1 IS 'code of the first field';
+COMMENT ON COLUMN calpads.valid_combination.code2 IS 'code of the second field';
+COMMENT ON COLUMN calpads.valid_combination.first_year IS 'first academic year in which the pair is valid; null: always';
+COMMENT ON COLUMN calpads.valid_combination.last_year IS 'last academic year in which the pair is valid; null: still';
+COMMENT ON COLUMN calpads.valid_combination.note IS 'what is not confirmed';
+COMMENT ON COLUMN calpads.valid_combination.source IS 'where the pair was found';
+COMMENT ON COLUMN calpads.valid_combination.builtin IS 'shipped with the extension; false: the district''s own';
+
+CREATE TABLE calpads.sis_table (
+	table_name text COLLATE "C" NOT NULL,
+	ordinal integer NOT NULL,
+	column_name text COLLATE "C",
+	column_type text,
+	builtin boolean NOT NULL DEFAULT false,
+	PRIMARY KEY (table_name, ordinal)
+);
+COMMENT ON TABLE calpads.sis_table IS 'tables that create_sis_schema() makes for the student information system';
+COMMENT ON COLUMN calpads.sis_table.table_name IS 'name of the table';
+COMMENT ON COLUMN calpads.sis_table.ordinal IS 'order of the column; 0: a table without columns';
+COMMENT ON COLUMN calpads.sis_table.column_name IS 'name of the column';
+COMMENT ON COLUMN calpads.sis_table.column_type IS 'data type, with not null and default';
+COMMENT ON COLUMN calpads.sis_table.builtin IS 'shipped with the extension; false: the district''s own';
+
+/*
+ * Makes room for a row of the district: the shipped row with the same key
+ * goes, and a shipped row that is changed becomes the district's.  It also
+ * fires when a dump is restored, where CREATE EXTENSION has loaded the shipped
+ * rows before.  The arguments of the trigger are the key columns.
+ */
+CREATE FUNCTION calpads.prefer_own_row() RETURNS trigger
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	same_key text;
+BEGIN
+	IF TG_OP = 'UPDATE' THEN
+		NEW.builtin := false;
+		RETURN NEW;
+	END IF;
+	SELECT string_agg(format('shipped.%1$I IS NOT DISTINCT FROM ($1).%1$I', key_column), ' AND ')
+		INTO same_key
+		FROM unnest(TG_ARGV) AS key_column;
+	EXECUTE format('DELETE FROM %I.%I AS shipped WHERE shipped.builtin AND %s',
+				   TG_TABLE_SCHEMA, TG_TABLE_NAME, same_key)
+		USING NEW;
+	RETURN NEW;
+END;
+$$;
+COMMENT ON FUNCTION calpads.prefer_own_row() IS
+	'trigger: a reference row of the district takes the place of the shipped row with the same key';
+
+CREATE TRIGGER prefer_own_insert BEFORE INSERT ON calpads.layout
+	FOR EACH ROW WHEN (NOT NEW.builtin) EXECUTE FUNCTION calpads.prefer_own_row('name');
+CREATE TRIGGER prefer_own_update BEFORE UPDATE ON calpads.layout
+	FOR EACH ROW EXECUTE FUNCTION calpads.prefer_own_row('name');
+CREATE TRIGGER prefer_own_insert BEFORE INSERT ON calpads.layout_field
+	FOR EACH ROW WHEN (NOT NEW.builtin) EXECUTE FUNCTION calpads.prefer_own_row('layout', 'ordinal');
+CREATE TRIGGER prefer_own_update BEFORE UPDATE ON calpads.layout_field
+	FOR EACH ROW EXECUTE FUNCTION calpads.prefer_own_row('layout', 'ordinal');
+CREATE TRIGGER prefer_own_insert BEFORE INSERT ON calpads.codeset
+	FOR EACH ROW WHEN (NOT NEW.builtin) EXECUTE FUNCTION calpads.prefer_own_row('name');
+CREATE TRIGGER prefer_own_update BEFORE UPDATE ON calpads.codeset
+	FOR EACH ROW EXECUTE FUNCTION calpads.prefer_own_row('name');
+CREATE TRIGGER prefer_own_insert BEFORE INSERT ON calpads.code
+	FOR EACH ROW WHEN (NOT NEW.builtin) EXECUTE FUNCTION calpads.prefer_own_row('codeset', 'code');
+CREATE TRIGGER prefer_own_update BEFORE UPDATE ON calpads.code
+	FOR EACH ROW EXECUTE FUNCTION calpads.prefer_own_row('codeset', 'code');
+CREATE TRIGGER prefer_own_insert BEFORE INSERT ON calpads.valid_combination
+	FOR EACH ROW WHEN (NOT NEW.builtin) EXECUTE FUNCTION calpads.prefer_own_row('name', 'code1', 'code2', 'first_year');
+CREATE TRIGGER prefer_own_update BEFORE UPDATE ON calpads.valid_combination
+	FOR EACH ROW EXECUTE FUNCTION calpads.prefer_own_row('name', 'code1', 'code2', 'first_year');
+CREATE TRIGGER prefer_own_insert BEFORE INSERT ON calpads.sis_table
+	FOR EACH ROW WHEN (NOT NEW.builtin) EXECUTE FUNCTION calpads.prefer_own_row('table_name', 'ordinal');
+CREATE TRIGGER prefer_own_update BEFORE UPDATE ON calpads.sis_table
+	FOR EACH ROW EXECUTE FUNCTION calpads.prefer_own_row('table_name', 'ordinal');
+
+SELECT pg_catalog.pg_extension_config_dump('calpads.layout', 'WHERE NOT builtin');
+SELECT pg_catalog.pg_extension_config_dump('calpads.layout_field', 'WHERE NOT builtin');
+SELECT pg_catalog.pg_extension_config_dump('calpads.codeset', 'WHERE NOT builtin');
+SELECT pg_catalog.pg_extension_config_dump('calpads.code', 'WHERE NOT builtin');
+SELECT pg_catalog.pg_extension_config_dump('calpads.valid_combination', 'WHERE NOT builtin');
+SELECT pg_catalog.pg_extension_config_dump('calpads.sis_table', 'WHERE NOT builtin');
+
+/*
+ * Replaces the shipped rows of one table by its file.  The file's header must
+ * name the table's columns in order, all but builtin.
+ */
+CREATE FUNCTION calpads.refresh_reference_table(table_name text) RETURNS bigint
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	reference_table regclass := format('calpads.%I', table_name)::regclass;
+	file_name text := format('%s/%s.tsv', calpads.data_directory(), table_name);
+	column_list text;
+	row_count bigint;
+BEGIN
+	SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
+		INTO column_list
+		FROM pg_attribute
+		WHERE attrelid = reference_table AND attnum > 0 AND NOT attisdropped AND attname <> 'builtin';
+
+	EXECUTE format('CREATE TEMPORARY TABLE shipped AS SELECT %s FROM %s WITH NO DATA', column_list, reference_table);
+	EXECUTE format('COPY pg_temp.shipped FROM %L WITH (FORMAT text, HEADER match, NULL '''', ENCODING ''UTF8'')', file_name);
+	EXECUTE format('DELETE FROM %s WHERE builtin', reference_table);
+	-- What is left is the district's: it wins.
+	EXECUTE format('INSERT INTO %s (%s, builtin) SELECT %2$s, true FROM pg_temp.shipped ON CONFLICT DO NOTHING',
+				   reference_table, column_list);
+	GET DIAGNOSTICS row_count = ROW_COUNT;
+	DROP TABLE pg_temp.shipped;
+	EXECUTE format('ANALYZE %s', reference_table);
+	RETURN row_count;
+END;
+$$;
+COMMENT ON FUNCTION calpads.refresh_reference_table(text) IS
+	'reads one file of reference data again and gives the number of its rows in force; part of refresh_reference_data()';
+
+CREATE FUNCTION calpads.refresh_reference_data() RETURNS TABLE (table_name text, shipped_rows bigint)
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+		RAISE insufficient_privilege USING
+			MESSAGE = 'permission denied to refresh the reference data',
+			HINT = 'The files beside the extension are read by a superuser.';
+	END IF;
+	RETURN QUERY
+		SELECT reference_table, calpads.refresh_reference_table(reference_table)
+		FROM unnest(ARRAY['layout', 'layout_field', 'codeset', 'code', 'valid_combination', 'sis_table'])
+			AS reference_table;
+END;
+$$;
+COMMENT ON FUNCTION calpads.refresh_reference_data() IS
+	'reads the files of reference data again, in one transaction: after a yearly update of the extension''s files; '
+	'the district''s own rows stay; superuser only';
+
+SELECT calpads.refresh_reference_data();
+-- ---------------------------------------------------------------------------
+-- 3. The SIS side: schools, code translations, tables and mapping views
+--
+-- Rules marked [proposal] are not documented by the state or the SIS vendor;
+-- they are decisions of this project.
+-- ---------------------------------------------------------------------------
+
+CREATE TABLE calpads.school_selection (
+	sc integer PRIMARY KEY,
+	selected boolean NOT NULL
+);
+SELECT pg_catalog.pg_extension_config_dump('calpads.school_selection', '');
+COMMENT ON TABLE calpads.school_selection IS
+	'schools that are reported although the default says no, or the other way round; see the view calpads.school';
+COMMENT ON COLUMN calpads.school_selection.sc IS 'school number in the SIS (LOC.CD)';
+COMMENT ON COLUMN calpads.school_selection.selected IS 'true: reported';
+
+CREATE TABLE calpads.sis_view (
+	schema_name text COLLATE "C" NOT NULL,
+	view_name text COLLATE "C" NOT NULL,
+	definition_hash text NOT NULL,
+	PRIMARY KEY (schema_name, view_name)
+);
+SELECT pg_catalog.pg_extension_config_dump('calpads.sis_view', '');
+COMMENT ON TABLE calpads.sis_view IS
+	'mapping views made by create_sis_schema() and refresh_sis_views(); by the hash these see whether a view was changed by hand';
+COMMENT ON COLUMN calpads.sis_view.schema_name IS 'schema of the view';
+COMMENT ON COLUMN calpads.sis_view.view_name IS 'name of the view';
+COMMENT ON COLUMN calpads.sis_view.definition_hash IS 'MD5 of pg_get_viewdef() when the view was made';
+
+/*
+ * The qualified, quoted name of a table of the SIS, for dynamic SQL.
+ * schema_name null: the schema that the setting calpads.sis_schema names.
+ * Errors: the schema or the table does not exist.
+ */
+CREATE FUNCTION calpads.sis_table_name(schema_name text, table_name text) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	sis_schema text := coalesce(schema_name, calpads.setting('sis_schema'));
+	qualified_name text := format('%I.%I', sis_schema, table_name);
+BEGIN
+	IF to_regnamespace(quote_ident(sis_schema)) IS NULL THEN
+		RAISE invalid_schema_name USING
+			MESSAGE = format('schema "%s" of the student information system does not exist', sis_schema),
+			HINT = 'Make it by calpads.create_sis_schema(), or name the right one in the setting calpads.sis_schema.';
+	ELSIF to_regclass(qualified_name) IS NULL THEN
+		RAISE undefined_table USING
+			MESSAGE = format('table %s of the student information system does not exist', qualified_name),
+			HINT = 'Make it by calpads.create_sis_schema(), or name the right schema in the setting calpads.sis_schema.';
+	END IF;
+	RETURN qualified_name;
+END;
+$$;
+COMMENT ON FUNCTION calpads.sis_table_name(text, text) IS
+	'qualified and quoted name of a table of the SIS; an error with a hint when it does not exist';
+
+/*
+ * Schools of the SIS, the district record (0) among them.  A function, because
+ * the schema is a setting.
+ *
+ * cds_school: the seven digits that are reported; null for a virtual school.
+ * lea: county and district code of the district record; of the school itself
+ * with calpads.lea_from_school; the school's own seven digits for
+ * calpads.independent_charter_schools; null when LOC does not hold it.
+ * selected: calpads.school_selection, else all that are not inactive, not "do
+ * not report" and not summer schools.
+ */
+CREATE FUNCTION calpads.school_list(schema_name text)
+	RETURNS TABLE (sc integer, cds_school text, lea text, name text, selected boolean)
+	LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 200
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY EXECUTE format($query$
+		WITH location AS (
+			SELECT DISTINCT ON (loc.cd) loc.cd, loc.nm,
+				nullif(btrim(loc.sc::text), '') AS cds_school,
+				CASE WHEN btrim(loc.cc::text) <> '' AND btrim(loc.dc::text) <> ''
+					THEN nullif(btrim(loc.cc::text) || btrim(loc.dc::text), '0000000') END AS county_district,
+				coalesce(btrim(loc.tg::text), '') = '' AND loc.dnr IS NOT TRUE AND loc.u IS DISTINCT FROM 1 AS by_default
+			FROM %s AS loc
+			ORDER BY loc.cd)
+		SELECT location.cd::integer, location.cds_school,
+			CASE
+				WHEN location.cd::text = ANY (regexp_split_to_array(btrim(calpads.setting('independent_charter_schools')), '\s*,\s*'))
+					THEN location.cds_school
+				WHEN calpads.setting('lea_from_school') = 'on' THEN location.county_district
+				ELSE (SELECT district.county_district FROM location AS district WHERE district.cd = 0)
+			END,
+			location.nm::text,
+			coalesce(selection.selected, location.by_default)
+		FROM location
+		LEFT JOIN calpads.school_selection AS selection ON selection.sc = location.cd
+		ORDER BY location.cd
+		$query$, calpads.sis_table_name(schema_name, 'loc'));
+END;
+$$;
+COMMENT ON FUNCTION calpads.school_list(text) IS
+	'schools of a SIS schema (null: the schema of the setting) with the codes under which they are reported';
+
+CREATE VIEW calpads.school AS
+	SELECT sc, cds_school COLLATE "C" AS cds_school, lea COLLATE "C" AS lea, name, selected
+	FROM calpads.school_list(NULL);
+COMMENT ON VIEW calpads.school IS 'schools of the SIS; change the selection in calpads.school_selection';
+COMMENT ON COLUMN calpads.school.sc IS 'school number in the SIS (LOC.CD); 0 is the district';
+COMMENT ON COLUMN calpads.school.cds_school IS 'seven-digit school code that is reported; null: a virtual school';
+COMMENT ON COLUMN calpads.school.lea IS 'seven-digit code of the reporting LEA; null: LOC does not hold it';
+COMMENT ON COLUMN calpads.school.name IS 'name of the school';
+COMMENT ON COLUMN calpads.school.selected IS 'the school is reported';
+
+/*
+ * What local codes mean in CALPADS: one row for each local code that can be
+ * sent.  local_set is the code set of the SIS (STU.GR); is_translation tells
+ * rows of the translation table XRF from CALPADS codes that stand for
+ * themselves.  A local code without a row is not translated.
+ *
+ * A translation to a blank counts as none.  Grades are stored as numbers of
+ * which only -1 to 12 have a meaning of their own; CALPADS writes two digits.
+ */
+CREATE FUNCTION calpads.code_translation(schema_name text)
+	RETURNS TABLE (local_set text, local_code text, code text, is_translation boolean)
+	LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20000
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY EXECUTE format($query$
+		WITH known_set (local_set, codeset) AS (
+			VALUES ('STU.SP', 'enrollment_status'), ('STU.U1', 'enrollment_status'), ('STU.U2', 'enrollment_status'),
+				('STU.U3', 'enrollment_status'), ('STU.U7', 'enrollment_status'), ('STU.U8', 'enrollment_status'),
+				('STU.GR', 'grade_level'), ('ATT.RS', 'exit_reason'), ('STU.IT', 'student_school_transfer'),
+				('STU.HSG', 'completion_status'), ('STU.GN', 'gender'), ('STU.SF', 'suffix'),
+				('STU.BST', 'state_province'), ('STU.BCU', 'country')),
+		local AS (
+			SELECT upper(btrim(xrf.tc1::text)) || '.' || upper(btrim(xrf.fc1::text)) AS local_set,
+				upper(coalesce(btrim(xrf.cd1::text), '')) AS local_code,
+				upper(btrim(xrf.cd::text)) AS code
+			FROM %s AS xrf
+			WHERE btrim(xrf.tc::text) = 'CLPD' AND xrf.sc = 0 AND xrf.del IS NOT TRUE AND btrim(xrf.cd::text) <> ''),
+		meaning AS (
+			SELECT local.local_set,
+				CASE WHEN local.local_set = 'STU.GR' AND local.local_code ~ '^[+-]?[0-9]{1,4}$'
+					THEN local.local_code::integer::text ELSE local.local_code END AS local_code,
+				CASE WHEN local.local_set = 'STU.GR' AND local.code ~ '^[0-9]$' THEN '0' || local.code ELSE local.code END AS code,
+				1 AS precedence
+			FROM local
+			UNION ALL
+			SELECT 'STU.GR', number::text,
+				CASE number WHEN -1 THEN 'TK' WHEN 0 THEN 'KN' ELSE lpad(number::text, 2, '0') END, 2
+			FROM generate_series(-1, 12) AS number
+			UNION ALL
+			SELECT known_set.local_set, code.code, code.code, 2
+			FROM known_set
+			JOIN calpads.code ON code.codeset = known_set.codeset
+			-- The years of a code are checked with the record; this code has none.
+			WHERE known_set.local_set <> 'STU.GR' AND (code.active <> 'N' OR code.last_year IS NOT NULL))
+		SELECT DISTINCT ON (meaning.local_set, meaning.local_code)
+			meaning.local_set, meaning.local_code, meaning.code, meaning.precedence = 1
+		FROM meaning
+		ORDER BY meaning.local_set, meaning.local_code, meaning.precedence, meaning.code
+		$query$, calpads.sis_table_name(schema_name, 'xrf'));
+END;
+$$;
+COMMENT ON FUNCTION calpads.code_translation(text) IS
+	'what the local codes of a SIS schema (null: the schema of the setting) mean in CALPADS';
+
+CREATE FUNCTION calpads.problem(field text, rule text, value text, explanation text, fix text) RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN jsonb_build_object('field', field, 'rule', rule, 'value', value, 'explanation', explanation, 'fix', fix);
+COMMENT ON FUNCTION calpads.problem(text, text, text, text, text) IS
+	'one entry of the column problems of a mapping view: field of the layout, rule number, value found, '
+	'a sentence, and the table and column of the SIS where it is mended';
+
+/*
+ * The mapping views: one row each, with @schema@ in place of the name of the
+ * SIS schema.  They are made by create_sis_schema() and renewed by
+ * refresh_sis_views(); a district may put views of its own in their place.
+ */
+CREATE FUNCTION calpads.mapping_view() RETURNS TABLE (name text, description text, definition text)
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $function$
+VALUES ('senr', 'what CALPADS should hold of the enrollments (SENR), according to the student information system', $view$
+/*
+ * SENR as the SIS sees it.  Sections are those of spec/aeries_logic.md.
+ *
+ * ENR row -> STU row of the student at that school -> translated codes
+ *   -> program changes drawn together -> exit -> record.
+ *
+ * The value of ENR describes the enrollment, the value of STU describes today:
+ * STU stands in only where ENR is blank, and only its row of the same school
+ * (section 1).
+ *
+ * OFFSET 0 keeps the planner from copying the expressions of one step into
+ * every place of the next, where they would be computed again and again.
+ */
+WITH setting AS MATERIALIZED (
+	SELECT calpads.today() AS today,
+		calpads.school_year_start(calpads.today()) AS this_year,
+		-- Section 4.1: July 1 two years before the current school year.
+		(calpads.school_year_start(calpads.today()) - interval '2 years')::date AS first_year,
+		calpads.setting('no_future_dates') = 'on' AS no_future_dates,
+		calpads.setting('year_end_exits') = 'auto' AS year_end_exits,
+		calpads.setting('year_end_window_days')::integer AS year_end_window_days,
+		calpads.setting('keep_preschool_exit_reasons') = 'on' AS keep_preschool_exit_reasons,
+		upper(btrim(calpads.setting('program_change_code'))) AS program_change_code,
+		lower(btrim(calpads.setting('status_field'))) AS status_field,
+		'STU.' || upper(btrim(calpads.setting('status_field'))) AS status_set,
+		lower(btrim(calpads.setting('transition_status_field'))) AS transition_status_field,
+		upper(btrim(calpads.setting('golden_state_seal_code'))) AS golden_state_seal_code,
+		upper(btrim(calpads.setting('biliteracy_seal_code'))) AS biliteracy_seal_code,
+		nullif(calpads.setting('stu_ed_use_date'), '')::date AS stu_ed_use_date,
+		regexp_split_to_array(upper(btrim(calpads.setting('skip_student_tags'))), '\s*,\s*') AS skipped_tags
+),
+school AS MATERIALIZED (
+	SELECT sc, cds_school, lea, selected FROM calpads.school_list(@schema_literal@)
+),
+translation AS MATERIALIZED (
+	SELECT local_set, local_code, code, is_translation FROM calpads.code_translation(@schema_literal@)
+),
+-- Section 12: the sets that are translated.  In these a code that is neither
+-- translated nor a CALPADS code is reported; in all others values pass as they are.
+translated AS MATERIALIZED (
+	SELECT coalesce(array_agg(DISTINCT local_set), '{}') AS sets FROM translation WHERE is_translation
+),
+
+-- Last school day of each calendar (section 5): school, track, school year.
+last_school_day AS MATERIALIZED (
+	SELECT day.sc, coalesce(btrim(day.tr::text), '') AS track,
+		calpads.school_year_start(day.dt) AS school_year, max(day.dt) AS day
+	FROM @schema@.day
+	WHERE day.del IS NOT TRUE AND day.dt IS NOT NULL
+		AND coalesce(btrim(day.ho::text), '') IN ('', '%')
+	GROUP BY day.sc, coalesce(btrim(day.tr::text), ''), calpads.school_year_start(day.dt)
+),
+
+-- STU holds one row for each student and school; the key is (SC, SN).
+student AS MATERIALIZED (
+	SELECT stu.id, stu.sc, stu.sn, tag.tag,
+		stu.ed AS enter_date,
+		stu.gr::text AS local_grade,
+		upper(btrim(CASE setting.status_field
+			WHEN 'sp' THEN stu.sp WHEN 'u1' THEN stu.u1 WHEN 'u2' THEN stu.u2
+			WHEN 'u3' THEN stu.u3 WHEN 'u7' THEN stu.u7 WHEN 'u8' THEN stu.u8 END::text)) AS local_status,
+		nullif(btrim(stu.tr::text), '') AS track,
+		nullif(upper(btrim(stu.it::text)), '') AS local_transfer,
+		nullif(btrim(stu.itd::text), '') AS residence,
+		stu.hs AS home_school,
+		stu.ng AS next_grade,
+		nullif(upper(btrim(stu.eoy::text)), '') AS local_year_end_reason,
+		nullif(btrim(stu.ens::text), '') AS year_end_next_school,
+		nullif(upper(btrim(stu.hsg::text)), '') AS local_completion,
+		stu.dg AS graduation_date,
+		nullif(upper(btrim(stu.cco::text)), '') AS college_courses,
+		nullif(upper(btrim(stu.gex::text)), '') AS graduation_exemption,
+		nullif(upper(btrim(stu.swr::text)), '') AS local_withdrawal_reason,
+		stu.swd AS withdrawal_date,
+		row_number() OVER at_school AS rank_at_school,
+		count(*) OVER (PARTITION BY stu.id, stu.sc) AS rows_at_school,
+		row_number() OVER anywhere AS rank_anywhere
+	FROM @schema@.stu
+	CROSS JOIN setting
+	CROSS JOIN LATERAL (SELECT coalesce(upper(btrim(stu.tg::text)), '') AS tag) AS tag
+	WHERE stu.del IS NOT TRUE
+	WINDOW at_school AS (PARTITION BY stu.id, stu.sc ORDER BY tag.tag <> '', stu.ed DESC NULLS LAST, stu.sn),
+		anywhere AS (PARTITION BY stu.id ORDER BY tag.tag <> '', stu.ed DESC NULLS LAST, stu.sc, stu.sn)
+),
+
+-- ENR rows of the window, and stays of active students without an ENR row:
+-- these start with STU.ED (section 2) [proposal].
+enrollment AS (
+	SELECT enr.id, enr.sc, enr.sn, enr.ed AS start_date, enr.ld AS leave_date,
+		coalesce(upper(btrim(enr.er::text)), '') AS local_reason,
+		enr.gr::text AS local_grade,
+		CASE WHEN setting.status_field = 'sp' THEN nullif(upper(btrim(enr.pr::text)), '') END AS local_status,
+		nullif(btrim(enr.tr::text), '') AS track,
+		nullif(upper(btrim(enr.it::text)), '') AS local_transfer,
+		nullif(btrim(enr.itd::text), '') AS residence,
+		enr.hs AS home_school,
+		nullif(btrim(enr.nps::text), '') AS nps,
+		nullif(btrim(enr.ns::text), '') AS next_school,
+		calpads.school_year_start(enr.ed) AS school_year
+	FROM @schema@.enr
+	CROSS JOIN setting
+	WHERE enr.del IS NOT TRUE AND enr.ed >= setting.first_year
+	UNION ALL
+	SELECT student.id, student.sc, student.sn, student.enter_date, NULL, '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+		calpads.school_year_start(student.enter_date)
+	FROM student
+	CROSS JOIN setting
+	WHERE student.tag = '' AND student.rank_at_school = 1 AND student.enter_date >= setting.first_year
+		AND NOT EXISTS (
+			SELECT FROM @schema@.enr
+			WHERE enr.id = student.id AND enr.sc = student.sc AND enr.del IS NOT TRUE
+				AND enr.ed >= calpads.school_year_start(student.enter_date))
+),
+-- Where an enrollment stands among those of the student at the school.
+ordered_enrollment AS (
+	SELECT enrollment.*,
+		lead(start_date) OVER at_school IS NULL AS is_newest,
+		school_year < setting.this_year
+			AND coalesce(lead(school_year) OVER at_school >= setting.this_year, true) AS is_newest_of_earlier_years,
+		lag(school_year) OVER at_school IS DISTINCT FROM school_year AS is_first_of_year
+	FROM enrollment
+	CROSS JOIN setting
+	WINDOW at_school AS (PARTITION BY id, sc ORDER BY start_date, leave_date, sn)
+),
+-- The STU row of the enrollment: by student number, else the one at the school,
+-- else any row of the student, which then serves only for the person's data.
+placed_enrollment AS (
+	SELECT ordered_enrollment.*,
+		coalesce(by_number.sn, at_school.sn) AS student_sn,
+		CASE WHEN at_school.id IS NULL THEN anywhere.sc ELSE at_school.sc END AS person_sc,
+		coalesce(by_number.sn, at_school.sn, anywhere.sn) AS person_sn
+	FROM ordered_enrollment
+	LEFT JOIN student AS at_school
+		ON at_school.id = ordered_enrollment.id AND at_school.sc = ordered_enrollment.sc AND at_school.rank_at_school = 1
+	LEFT JOIN student AS by_number
+		ON by_number.id = ordered_enrollment.id AND by_number.sc = ordered_enrollment.sc
+		AND by_number.sn = ordered_enrollment.sn AND by_number.rows_at_school > 1
+	LEFT JOIN student AS anywhere
+		ON anywhere.id = ordered_enrollment.id AND anywhere.rank_anywhere = 1
+	WHERE anywhere.id IS NOT NULL
+),
+-- ENR with STU behind it.  Left out: schools that are not selected, tags to
+-- skip (section 2), and rows of the current year of a no-show, who never came
+-- (section 6).
+local_enrollment AS (
+	SELECT placed.id, placed.sc, coalesce(placed.sn, placed.student_sn) AS attendance_sn,
+		placed.person_sc, placed.person_sn, placed.is_newest, placed.is_newest_of_earlier_years,
+		placed.school_year, placed.leave_date, placed.local_reason, placed.nps, placed.next_school,
+		/*
+		 * Option STU.ED Use Date (section 2), for a date that can be meant: in
+		 * the same school year and not after the enrollment [proposal].
+		 */
+		CASE WHEN placed.is_first_of_year AND placed.start_date < setting.stu_ed_use_date
+				AND calpads.school_year_start(student.enter_date) = placed.school_year
+				AND coalesce(student.enter_date <= placed.leave_date, true)
+			THEN student.enter_date ELSE placed.start_date END AS start_date,
+		coalesce(placed.local_grade, student.local_grade) AS local_grade,
+		coalesce(placed.local_status, student.local_status, '') AS local_status,
+		coalesce(placed.track, student.track, '') AS track,
+		coalesce(placed.local_transfer, student.local_transfer) AS local_transfer,
+		nullif(left(coalesce(placed.residence, student.residence), 7), '0000000') AS residence,
+		-- 0 says that there is no reporting school; only a null asks STU.
+		nullif(coalesce(placed.home_school, student.home_school), 0) AS home_school,
+		student.next_grade,
+		-- These belong to the newest enrollment of the student at the school.
+		CASE WHEN placed.is_newest THEN student.local_year_end_reason END AS local_year_end_reason,
+		CASE WHEN placed.is_newest THEN student.year_end_next_school END AS year_end_next_school,
+		CASE WHEN placed.is_newest THEN student.local_completion END AS local_completion,
+		CASE WHEN placed.is_newest THEN student.graduation_date END AS graduation_date,
+		CASE WHEN placed.is_newest THEN student.college_courses END AS college_courses,
+		CASE WHEN placed.is_newest THEN student.graduation_exemption END AS graduation_exemption
+	FROM placed_enrollment AS placed
+	CROSS JOIN setting
+	JOIN school ON school.sc = placed.sc AND school.selected
+	LEFT JOIN student ON student.sc = placed.sc AND student.sn = placed.student_sn
+	WHERE coalesce(student.tag = '' OR student.tag <> ALL (setting.skipped_tags), true)
+		AND NOT coalesce(student.tag = 'N' AND placed.school_year >= setting.this_year, false)
+	OFFSET 0
+),
+-- Section 6: what became of last year's students who did not come back.
+no_show AS (
+	SELECT DISTINCT ON (id, sc) id, sc, local_withdrawal_reason, withdrawal_date
+	FROM student
+	WHERE tag = 'N' AND local_withdrawal_reason IS NOT NULL
+	ORDER BY id, sc, rank_at_school
+),
+special_education AS (
+	SELECT DISTINCT ON (cse.id) cse.id,
+		nullif(btrim(cse.ss::text), '') AS nps,
+		CASE WHEN setting.transition_status_field <> ''
+			THEN nullif(upper(btrim(to_jsonb(cse) ->> setting.transition_status_field)), '') END AS transition_status
+	FROM @schema@.cse
+	CROSS JOIN setting
+	WHERE cse.del IS NOT TRUE
+	ORDER BY cse.id
+),
+/*
+ * Codes translated, school found.  A reporting home school takes the place of
+ * the school; both have to be selected.  A school without a code of its own is
+ * virtual and never reported (section 1).
+ */
+coded_enrollment AS (
+	SELECT local.*,
+		reporting.lea, reporting.cds_school,
+		CASE WHEN reporting.cds_school = '0000001' THEN coalesce(local.nps, special_education.nps) END AS nps_school,
+		special_education.transition_status,
+		CASE WHEN grade.code = 'TK' AND local.school_year < DATE '2023-07-01' THEN 'KN' -- TK is a grade since 2023-24
+			ELSE coalesce(grade.code, local.local_grade) END AS grade,
+		grade.code IS NULL AND local.local_grade IS NOT NULL AS grade_unknown,
+		-- No program at all is a primary enrollment [proposal].
+		coalesce(status.code, nullif(local.local_status, ''), '10') AS status,
+		status.code IS NULL AND local.local_status <> '' AND setting.status_set = ANY (translated.sets) AS status_unknown,
+		coalesce(transfer.code, local.local_transfer) AS transfer,
+		transfer.code IS NULL AND local.local_transfer IS NOT NULL AND 'STU.IT' = ANY (translated.sets) AS transfer_unknown,
+		coalesce(reason.code, local.local_reason) AS reason,
+		reason.code IS NULL AND 'ATT.RS' = ANY (translated.sets) AS reason_unknown,
+		coalesce(year_end.code, local.local_year_end_reason) AS year_end_reason,
+		year_end.code IS NULL AND 'ATT.RS' = ANY (translated.sets) AS year_end_reason_unknown,
+		coalesce(completion.code, local.local_completion) AS completion,
+		completion.code IS NULL AND 'STU.HSG' = ANY (translated.sets) AS completion_unknown,
+		no_show.local_withdrawal_reason,
+		coalesce(withdrawal.code, no_show.local_withdrawal_reason) AS withdrawal_reason,
+		withdrawal.code IS NULL AND 'ATT.RS' = ANY (translated.sets) AS withdrawal_reason_unknown,
+		no_show.withdrawal_date,
+		coalesce(track_calendar.day, school_calendar.day, district_calendar.day) AS last_day,
+		setting.this_year, setting.program_change_code,
+		local.local_reason = setting.program_change_code AND local.leave_date IS NOT NULL AS is_program_change
+	FROM local_enrollment AS local
+	CROSS JOIN setting
+	CROSS JOIN translated
+	JOIN school AS reporting
+		ON reporting.sc = coalesce(local.home_school, local.sc) AND reporting.selected AND reporting.cds_school IS NOT NULL
+	LEFT JOIN special_education ON special_education.id = local.id
+	LEFT JOIN no_show ON no_show.id = local.id AND no_show.sc = local.sc AND local.is_newest_of_earlier_years
+	LEFT JOIN translation AS grade ON grade.local_set = 'STU.GR' AND grade.local_code = local.local_grade
+	LEFT JOIN translation AS status ON status.local_set = setting.status_set AND status.local_code = local.local_status
+	LEFT JOIN translation AS transfer ON transfer.local_set = 'STU.IT' AND transfer.local_code = local.local_transfer
+	LEFT JOIN translation AS reason ON reason.local_set = 'ATT.RS' AND reason.local_code = local.local_reason
+	LEFT JOIN translation AS year_end ON year_end.local_set = 'ATT.RS' AND year_end.local_code = local.local_year_end_reason
+	LEFT JOIN translation AS completion ON completion.local_set = 'STU.HSG' AND completion.local_code = local.local_completion
+	LEFT JOIN translation AS withdrawal ON withdrawal.local_set = 'ATT.RS' AND withdrawal.local_code = no_show.local_withdrawal_reason
+	-- The calendar of school and track, else of the school, else of the district.
+	LEFT JOIN last_school_day AS track_calendar
+		ON track_calendar.sc = local.sc AND track_calendar.track = local.track
+		AND track_calendar.school_year = local.school_year
+	LEFT JOIN last_school_day AS school_calendar
+		ON school_calendar.sc = local.sc AND school_calendar.track = ''
+		AND school_calendar.school_year = local.school_year
+	LEFT JOIN last_school_day AS district_calendar
+		ON district_calendar.sc = 0 AND district_calendar.track = ''
+		AND district_calendar.school_year = local.school_year
+	OFFSET 0
+),
+/*
+ * Section 4.5: the local reason "program change" closes an ENR row, and the
+ * next row at the same school and year continues it.  CALPADS hears of it only
+ * when one of five values changed; the grade does not count in the last 14 days.
+ */
+compared_enrollment AS (
+	SELECT coded_enrollment.*,
+		max(school_year) FILTER (WHERE grade = '12') OVER student > school_year AS grade_12_again,
+		lead(start_date) OVER at_school IS NOT NULL AS has_next,
+		lead(status) OVER at_school IS DISTINCT FROM status
+			OR lead(transfer) OVER at_school IS DISTINCT FROM transfer
+			OR lead(residence) OVER at_school IS DISTINCT FROM residence
+			OR lead(nps_school) OVER at_school IS DISTINCT FROM nps_school
+			OR (lead(grade) OVER at_school IS DISTINCT FROM grade
+				AND coalesce(last_day - leave_date > 14, true)) AS changes_next
+	FROM coded_enrollment
+	WINDOW student AS (PARTITION BY id),
+		at_school AS (PARTITION BY id, cds_school, school_year ORDER BY start_date, leave_date, sc)
+),
+linked_enrollment AS (
+	SELECT compared_enrollment.*,
+		is_program_change AND has_next AND NOT changes_next AS goes_on,
+		coalesce(lag(is_program_change AND NOT changes_next) OVER at_school, false) AS is_continuation,
+		-- The row after an E150 starts on the next calendar day, a Saturday too.
+		CASE WHEN lag(is_program_change AND changes_next) OVER at_school
+			THEN lag(leave_date) OVER at_school + 1 ELSE start_date END AS own_start
+	FROM compared_enrollment
+	WINDOW at_school AS (PARTITION BY id, cds_school, school_year ORDER BY start_date, leave_date, sc)
+),
+numbered_enrollment AS (
+	SELECT linked_enrollment.*,
+		count(*) FILTER (WHERE NOT is_continuation) OVER at_school AS stay
+	FROM linked_enrollment
+	WINDOW at_school AS (PARTITION BY id, cds_school, school_year ORDER BY start_date, leave_date, sc
+		ROWS UNBOUNDED PRECEDING)
+),
+-- One row for each enrollment as CALPADS counts them: first start, the rest
+-- from its last ENR row.
+reported_enrollment AS (
+	SELECT *
+	FROM (
+		SELECT numbered_enrollment.*,
+			first_value(own_start) OVER (PARTITION BY id, cds_school, school_year, stay
+				ORDER BY start_date, leave_date, sc) AS reported_start
+		FROM numbered_enrollment) AS every_row
+	WHERE NOT goes_on
+),
+-- What ends the enrollment, if anything does; the order is the precedence.
+ended_enrollment AS (
+	SELECT reported.*,
+		CASE
+			-- Section 6; N470 is for first enrollments, of which there is no row.
+			WHEN reported.withdrawal_reason <> 'N470' THEN 'withdrawal'
+			WHEN reported.is_program_change AND reported.has_next THEN 'program change'
+			WHEN reported.is_program_change THEN 'unfinished change'
+			-- Section 4.6: STU.HSG makes a completer, unless ENR.ER says otherwise.
+			WHEN reported.completion IS NOT NULL
+				AND (reported.local_reason = '' OR reported.reason = 'E230')
+				AND (reported.leave_date IS NOT NULL OR reported.graduation_date IS NOT NULL) THEN 'completion'
+			WHEN reported.leave_date IS NOT NULL AND reported.local_reason <> '' THEN 'leave'
+			-- Section 5; rows of earlier years are always closed.
+			WHEN reported.leave_date IS NOT NULL
+				OR reported.school_year < reported.this_year
+				OR (reported.school_year = reported.this_year AND setting.year_end_exits
+					AND reported.last_day - setting.year_end_window_days <= setting.today) THEN 'year end'
+		END AS ending
+	FROM reported_enrollment AS reported
+	CROSS JOIN setting
+	OFFSET 0
+),
+exit AS (
+	SELECT ended.*,
+		CASE ended.ending
+			WHEN 'withdrawal' THEN ended.withdrawal_reason
+			WHEN 'program change' THEN 'E150'
+			WHEN 'unfinished change' THEN 'E150'
+			WHEN 'completion' THEN 'E230'
+			WHEN 'leave' THEN ended.reason
+			WHEN 'year end' THEN
+				-- Section 5.  No code at all: a person has to enter the completion.
+				CASE
+					WHEN ended.status = '20' THEN 'E170'
+					WHEN ended.year_end_reason IS NOT NULL THEN ended.year_end_reason
+					WHEN ended.completion IS NOT NULL THEN 'E230'
+					WHEN ended.school_year < ended.this_year AND ended.grade = '12'
+						THEN CASE WHEN ended.grade_12_again THEN 'E156' END
+					WHEN ended.school_year >= ended.this_year AND ended.next_grade = 13 THEN NULL
+					WHEN ended.school_year >= ended.this_year AND ended.grade = '12' AND ended.next_grade = 12 THEN 'E156'
+					ELSE 'E155'
+				END
+		END AS first_reason,
+		CASE ended.ending
+			WHEN 'withdrawal' THEN coalesce(ended.leave_date, ended.last_day, ended.withdrawal_date)
+			WHEN 'completion' THEN coalesce(ended.leave_date, ended.graduation_date)
+			WHEN 'year end' THEN coalesce(ended.leave_date, ended.last_day)
+			ELSE ended.leave_date
+		END AS first_date
+	FROM ended_enrollment AS ended
+	OFFSET 0
+),
+-- Sections 4.5, 4.6 and SENR0302, SENR0522: what some enrollments always exit with.
+ruled_exit AS (
+	SELECT exit.*,
+		CASE
+			WHEN exit.first_reason IS NULL THEN NULL
+			WHEN exit.status = '20' THEN 'E170'
+			WHEN exit.first_reason IN ('N470', 'E150') THEN exit.first_reason
+			WHEN exit.status = '50' THEN 'E170'
+			WHEN exit.grade IN ('IN', 'TD', 'PS') AND NOT setting.keep_preschool_exit_reasons THEN 'E450'
+			ELSE exit.first_reason
+		END AS ruled_reason,
+		-- Option Do Not Extract Dates in the Future (section 5).
+		coalesce(setting.no_future_dates AND exit.first_date > setting.today, false) AS is_hidden
+	FROM exit
+	CROSS JOIN setting
+	WHERE NOT (setting.no_future_dates AND exit.reported_start > setting.today)
+),
+final_exit AS (
+	SELECT ruled_exit.*,
+		CASE WHEN first_reason IS NOT NULL AND first_date IS NOT NULL AND NOT is_hidden THEN ruled_reason END AS exit_reason,
+		CASE WHEN NOT is_hidden AND (first_reason IS NOT NULL OR leave_date IS NOT NULL) THEN first_date END AS exit_date
+	FROM ruled_exit
+	OFFSET 0
+),
+completed_exit AS (
+	SELECT final_exit.*,
+		CASE WHEN exit_reason = 'E230' THEN completion END AS completion_status,
+		exit_reason = 'E230' AND completion = '100' AS is_graduate
+	FROM final_exit
+),
+-- Section 3, field 28: next school of the leave row in ATT.
+leave_row AS (
+	SELECT DISTINCT ON (att.sc, att.sn, att.dt) att.sc, att.sn, att.dt, btrim(att.ns::text) AS next_school
+	FROM @schema@.att
+	WHERE upper(btrim(att.cd::text)) = 'L' AND att.del IS NOT TRUE AND btrim(att.ns::text) <> ''
+	ORDER BY att.sc, att.sn, att.dt, att.ns
+),
+with_next_school AS (
+	SELECT completed_exit.*,
+		-- Reasons after which nobody is expected anywhere else.
+		CASE WHEN exit_reason NOT IN ('E150', 'E155', 'E156', 'E170', 'E450', 'N470')
+			THEN coalesce(completed_exit.next_school, leave_row.next_school,
+				CASE WHEN ending = 'year end' THEN year_end_next_school END) END AS receiver
+	FROM completed_exit
+	LEFT JOIN leave_row ON leave_row.sc = completed_exit.sc AND leave_row.sn = completed_exit.attendance_sn
+		AND leave_row.dt = completed_exit.leave_date
+	OFFSET 0
+),
+institution AS (
+	SELECT DISTINCT ON (btrim(chi.id::text)) btrim(chi.id::text) AS id,
+		right(btrim(chi.cds::text), 7) AS cds_school
+	FROM @schema@.chi
+	WHERE length(btrim(chi.cds::text)) >= 7
+	ORDER BY btrim(chi.id::text), chi.cds
+),
+-- Fields 32 and 33: the seals are activities of the school year of the exit.
+seal AS (
+	SELECT act.pid, calpads.school_year_start(act.dt) AS school_year,
+		bool_or(upper(btrim(act.cd::text)) = setting.golden_state_seal_code) AS golden_state,
+		bool_or(upper(btrim(act.cd::text)) = setting.biliteracy_seal_code) AS biliteracy
+	FROM @schema@.act
+	CROSS JOIN setting
+	WHERE btrim(act.cd::text) <> ''
+		AND upper(btrim(act.cd::text)) IN (setting.golden_state_seal_code, setting.biliteracy_seal_code)
+	GROUP BY act.pid, calpads.school_year_start(act.dt)
+),
+legal_name AS (
+	SELECT DISTINCT ON (lsi.id) lsi.id,
+		nullif(btrim(lsi.lfn::text), '') AS first_name, nullif(btrim(lsi.lmn::text), '') AS middle_name,
+		nullif(btrim(lsi.lln::text), '') AS last_name, nullif(upper(btrim(lsi.lsf::text)), '') AS suffix,
+		nullif(upper(btrim(lsi.gn::text)), '') AS gender
+	FROM @schema@.lsi
+	ORDER BY lsi.id, lsi.lln, lsi.lfn
+),
+-- The person: LSI where it is filled, else STU.  Without an SSID there is
+-- nothing to compare; those students go through the SSID request.
+local_person AS (
+	SELECT stu.sc, stu.sn, stu.id,
+		btrim(stu.cid::text) AS ssid,
+		coalesce(legal_name.first_name, nullif(btrim(stu.fn::text), '')) AS first_name,
+		coalesce(legal_name.middle_name, nullif(btrim(stu.mn::text), '')) AS middle_name,
+		coalesce(legal_name.last_name, nullif(btrim(stu.ln::text), '')) AS last_name,
+		coalesce(legal_name.suffix, nullif(upper(btrim(stu.sf::text)), '')) AS local_suffix,
+		nullif(btrim(stu.fna::text), '') AS alias_first_name,
+		nullif(btrim(stu.mna::text), '') AS alias_middle_name,
+		nullif(btrim(stu.lna::text), '') AS alias_last_name,
+		stu.bd AS birth_date,
+		coalesce(legal_name.gender, nullif(upper(btrim(stu.gn::text)), ''), nullif(upper(btrim(stu.sx::text)), '')) AS local_gender,
+		nullif(btrim(stu.bcy::text), '') AS birth_city,
+		nullif(upper(btrim(stu.bst::text)), '') AS local_birth_state,
+		nullif(upper(btrim(stu.bcu::text)), '') AS local_birth_country
+	FROM @schema@.stu
+	LEFT JOIN legal_name ON legal_name.id = stu.id
+	WHERE stu.del IS NOT TRUE AND btrim(stu.cid::text) <> ''
+),
+person AS (
+	SELECT local_person.*,
+		coalesce(suffix.code, local_suffix) AS suffix,
+		suffix.code IS NULL AND local_suffix IS NOT NULL AND 'STU.SF' = ANY (translated.sets) AS suffix_unknown,
+		coalesce(gender.code, local_gender) AS gender,
+		gender.code IS NULL AND local_gender IS NOT NULL AND 'STU.GN' = ANY (translated.sets) AS gender_unknown,
+		coalesce(state.code, local_birth_state) AS birth_state,
+		state.code IS NULL AND local_birth_state IS NOT NULL AND 'STU.BST' = ANY (translated.sets) AS birth_state_unknown,
+		coalesce(country.code, local_birth_country) AS birth_country,
+		country.code IS NULL AND local_birth_country IS NOT NULL AND 'STU.BCU' = ANY (translated.sets) AS birth_country_unknown
+	FROM local_person
+	CROSS JOIN translated
+	LEFT JOIN translation AS suffix ON suffix.local_set = 'STU.SF' AND suffix.local_code = local_suffix
+	LEFT JOIN translation AS gender ON gender.local_set = 'STU.GN' AND gender.local_code = local_gender
+	LEFT JOIN translation AS state ON state.local_set = 'STU.BST' AND state.local_code = local_birth_state
+	LEFT JOIN translation AS country ON country.local_set = 'STU.BCU' AND country.local_code = local_birth_country
+),
+record AS (
+	SELECT enrollment.*,
+		person.ssid, person.first_name, person.middle_name, person.last_name, person.suffix,
+		person.alias_first_name, person.alias_middle_name, person.alias_last_name,
+		person.birth_date, person.gender, person.birth_city, person.birth_state, person.birth_country,
+		person.local_suffix, person.local_gender, person.local_birth_state, person.local_birth_country,
+		person.suffix_unknown, person.gender_unknown, person.birth_state_unknown, person.birth_country_unknown,
+		CASE
+			WHEN institution.id IS NOT NULL THEN nullif(institution.cds_school, '0000000')
+			WHEN receiving_school.sc IS NOT NULL THEN nullif(receiving_school.cds_school, '0000000')
+			WHEN enrollment.receiver ~ '^[0-9]{7}$' THEN enrollment.receiver
+		END AS receiver_school,
+		enrollment.is_graduate AND seal.golden_state AS has_golden_state_seal,
+		enrollment.is_graduate AND seal.biliteracy AS has_biliteracy_seal,
+		enrollment.lea IS NULL AS lea_missing,
+		-- The reason that is reported is a local code of one of three columns.
+		CASE WHEN enrollment.exit_reason = enrollment.first_reason THEN
+			CASE
+				WHEN enrollment.ending = 'leave' AND enrollment.reason_unknown THEN 'ENR.ER'
+				WHEN enrollment.ending = 'withdrawal' AND enrollment.withdrawal_reason_unknown THEN 'STU.SWR'
+				WHEN enrollment.ending = 'year end' AND enrollment.year_end_reason_unknown
+					AND enrollment.exit_reason = enrollment.local_year_end_reason THEN 'STU.EOY'
+			END
+		END AS unknown_reason_column,
+		enrollment.exit_reason = 'E150' AND enrollment.ending = 'unfinished change' AS change_unfinished,
+		enrollment.completion_status IS NOT NULL AND enrollment.completion_unknown AS completion_status_unknown,
+		-- A school year without a calendar has no last day to exit on.
+		enrollment.first_reason IS NOT NULL AND enrollment.first_date IS NULL AS calendar_missing,
+		enrollment.ending = 'year end' AND enrollment.first_reason IS NULL
+			AND enrollment.exit_date IS NOT NULL AS reason_missing
+	FROM with_next_school AS enrollment
+	JOIN person ON person.sc = enrollment.person_sc AND person.sn = enrollment.person_sn
+	LEFT JOIN institution ON institution.id = enrollment.receiver
+	LEFT JOIN school AS receiving_school
+		ON receiving_school.sc = CASE WHEN enrollment.receiver ~ '^[0-9]{1,3}$' THEN enrollment.receiver::integer END
+	LEFT JOIN seal ON seal.pid = enrollment.id AND seal.school_year = calpads.school_year_start(enrollment.exit_date)
+)
+SELECT
+	'SENR' COLLATE "C" AS record_type_code,
+	'A' COLLATE "C" AS transaction_type_code,
+	(id || '-' || sc || '-' || to_char(reported_start::timestamp, 'YYYYMMDD')) COLLATE "C" AS local_record_id,
+	lea COLLATE "C" AS reporting_lea,
+	cds_school COLLATE "C" AS school_of_attendance,
+	nps_school COLLATE "C" AS school_of_attendance_nps,
+	calpads.academic_year(reported_start) COLLATE "C" AS academic_year_id,
+	ssid COLLATE "C" AS ssid,
+	id::text COLLATE "C" AS local_student_id,
+	first_name COLLATE "C" AS student_legal_first_name,
+	middle_name COLLATE "C" AS student_legal_middle_name,
+	last_name COLLATE "C" AS student_legal_last_name,
+	suffix COLLATE "C" AS student_legal_name_suffix_code,
+	alias_first_name COLLATE "C" AS student_alias_first_name,
+	alias_middle_name COLLATE "C" AS student_alias_middle_name,
+	alias_last_name COLLATE "C" AS student_alias_last_name,
+	birth_date AS student_birth_date,
+	gender COLLATE "C" AS student_gender_code,
+	birth_city COLLATE "C" AS student_birth_city,
+	birth_state COLLATE "C" AS student_birth_state_province_code,
+	birth_country COLLATE "C" AS student_birth_country_code,
+	reported_start AS enrollment_start_date,
+	status COLLATE "C" AS enrollment_status_code,
+	grade COLLATE "C" AS grade_level_code,
+	exit_date AS enrollment_exit_date,
+	exit_reason COLLATE "C" AS student_exit_reason_code,
+	completion_status COLLATE "C" AS student_school_completion_status,
+	receiver_school COLLATE "C" AS expected_receiver_school_of_attendance,
+	CASE WHEN is_graduate THEN college_courses END COLLATE "C" AS student_met_all_uc_csu_requirements_indicator,
+	transfer COLLATE "C" AS student_school_transfer_code,
+	residence COLLATE "C" AS district_of_geographic_residence_code,
+	CASE WHEN has_golden_state_seal THEN 'Y' END COLLATE "C" AS student_golden_state_seal_merit_diploma_indicator,
+	CASE WHEN has_biliteracy_seal THEN 'Y' END COLLATE "C" AS student_seal_of_biliteracy_indicator,
+	transition_status COLLATE "C" AS adult_age_students_with_disabilities_in_transition_status,
+	-- SENR0630, SENR0632: since the exits after June 30, 2023.
+	CASE WHEN is_graduate AND exit_date > DATE '2023-06-30' THEN graduation_exemption END COLLATE "C"
+		AS graduation_exemption_indicator,
+	id AS student_id,
+	sc,
+	CASE WHEN lea_missing OR suffix_unknown OR gender_unknown OR birth_state_unknown OR birth_country_unknown
+			OR status_unknown OR grade_unknown OR calendar_missing OR reason_missing OR unknown_reason_column IS NOT NULL
+			OR change_unfinished OR completion_status_unknown OR transfer_unknown
+		THEN jsonb_path_query_array(jsonb_build_array(
+			CASE WHEN lea_missing THEN calpads.problem('reporting_lea', 'GERR0001', NULL,
+				'The county and district code of the reporting LEA is blank.', 'LOC.CC and LOC.DC') END,
+			CASE WHEN suffix_unknown THEN calpads.problem('student_legal_name_suffix_code', 'GERR0002', local_suffix,
+				format('The name suffix %s has no CALPADS translation.', local_suffix),
+				'XRF: code translations STU.SF, or STU.SF, LSI.LSF') END,
+			CASE WHEN gender_unknown THEN calpads.problem('student_gender_code', 'GERR0002', local_gender,
+				format('The gender %s has no CALPADS translation.', local_gender),
+				'XRF: code translations STU.GN, or STU.GN, LSI.GN') END,
+			CASE WHEN birth_state_unknown THEN calpads.problem('student_birth_state_province_code', 'GERR0002', local_birth_state,
+				format('The birth state %s has no CALPADS translation.', local_birth_state),
+				'XRF: code translations STU.BST, or STU.BST') END,
+			CASE WHEN birth_country_unknown THEN calpads.problem('student_birth_country_code', 'GERR0002', local_birth_country,
+				format('The birth country %s has no CALPADS translation.', local_birth_country),
+				'XRF: code translations STU.BCU, or STU.BCU') END,
+			CASE WHEN status_unknown THEN calpads.problem('enrollment_status_code', 'GERR0002', local_status,
+				format('The program %s has no translation to an enrollment status.', local_status),
+				'XRF: code translations STU.SP, or ENR.PR, STU.SP') END,
+			CASE WHEN grade_unknown THEN calpads.problem('grade_level_code', 'GERR0002', local_grade,
+				format('The grade %s has no CALPADS translation.', local_grade),
+				'XRF: code translations STU.GR, or ENR.GR') END,
+			CASE WHEN calendar_missing THEN calpads.problem('enrollment_exit_date', 'CERT112', NULL,
+				format('The enrollment of %s has no leave date, and the calendar of that year has no school days.',
+					calpads.academic_year(reported_start)),
+				'ENR.LD, or DAY') END,
+			CASE WHEN reason_missing THEN calpads.problem('student_exit_reason_code', 'GERR0001', NULL,
+				'The enrollment has a leave date but no reason, and none can be inferred for a student who finishes grade 12.',
+				'ENR.ER, or STU.HSG') END,
+			CASE WHEN unknown_reason_column IS NOT NULL THEN calpads.problem('student_exit_reason_code', 'GERR0002', exit_reason,
+				format('The exit reason %s has no CALPADS translation.', exit_reason),
+				'XRF: code translations ATT.RS, or ' || unknown_reason_column) END,
+			CASE WHEN change_unfinished THEN calpads.problem('student_exit_reason_code', 'CERT114', local_reason,
+				format('The enrollment ends with program change %s, but no enrollment at the same school follows it.', local_reason),
+				'ENR.ER') END,
+			CASE WHEN completion_status_unknown THEN calpads.problem('student_school_completion_status', 'GERR0002', completion_status,
+				format('The completion status %s has no CALPADS translation.', completion_status),
+				'XRF: code translations STU.HSG, or STU.HSG') END,
+			CASE WHEN transfer_unknown THEN calpads.problem('student_school_transfer_code', 'GERR0002', local_transfer,
+				format('The transfer code %s has no CALPADS translation.', local_transfer),
+				'XRF: code translations STU.IT, or ENR.IT') END
+		), '$[*] ? (@ != null)') END AS problems
+FROM record
+$view$);
+$function$;
+COMMENT ON FUNCTION calpads.mapping_view() IS
+	'the mapping views as the extension ships them; @schema@ stands for the quoted name of the SIS schema, '
+	'@schema_literal@ for the name as a string';
+
+/*
+ * Makes or renews one mapping view as the extension ships it, and remembers
+ * what it looks like.  Grants survive unless the columns of the view changed.
+ * Errors: a table of the SIS lacks a column.
+ */
+CREATE FUNCTION calpads.make_sis_view(schema_name text, view_name text) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	qualified_name text := format('%I.%I', schema_name, view_name);
+	shipped record;
+	command text;
+BEGIN
+	SELECT mapping_view.description,
+		replace(replace(mapping_view.definition, '@schema@', quote_ident(schema_name)),
+				'@schema_literal@', quote_literal(schema_name)) AS definition
+		INTO STRICT shipped
+		FROM calpads.mapping_view() AS mapping_view
+		WHERE mapping_view.name = view_name;
+	command := format('CREATE OR REPLACE VIEW %s AS %s', qualified_name, shipped.definition);
+	BEGIN
+		EXECUTE command;
+	EXCEPTION
+		WHEN invalid_table_definition THEN
+			EXECUTE format('DROP VIEW %s', qualified_name);
+			EXECUTE command;
+		WHEN undefined_column OR undefined_table THEN
+			RAISE EXCEPTION USING
+				ERRCODE = SQLSTATE,
+				MESSAGE = format('mapping view %s does not fit the tables of the student information system', qualified_name),
+				DETAIL = SQLERRM,
+				HINT = format('Give the table that column, or make a view %s of your own first.', qualified_name);
+	END;
+	EXECUTE format('COMMENT ON VIEW %s IS %L', qualified_name, shipped.description);
+	INSERT INTO calpads.sis_view (schema_name, view_name, definition_hash)
+		VALUES (schema_name, view_name, md5(pg_get_viewdef(qualified_name::regclass)))
+		ON CONFLICT ON CONSTRAINT sis_view_pkey DO UPDATE SET definition_hash = EXCLUDED.definition_hash;
+END;
+$$;
+COMMENT ON FUNCTION calpads.make_sis_view(text, text) IS
+	'makes or renews one mapping view; part of create_sis_schema() and refresh_sis_views()';
+
+CREATE FUNCTION calpads.make_sis_table(schema_name text, name text) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	column_list text;
+	index_columns text;
+BEGIN
+	SELECT coalesce(string_agg(format('%I %s', sis_table.column_name, sis_table.column_type), ', ' ORDER BY sis_table.ordinal), '')
+		INTO STRICT column_list
+		FROM calpads.sis_table
+		WHERE sis_table.table_name = name AND sis_table.column_name IS NOT NULL;
+	EXECUTE format('CREATE TABLE %I.%I (%s)', schema_name, name, column_list);
+	-- For the joins of the mapping views; not unique, because the SIS does not promise it.
+	FOR index_columns IN
+		SELECT sis_index.index_columns
+		FROM (VALUES ('stu', 'id'), ('stu', 'sc, sn'), ('stu', 'cid'), ('enr', 'id, sc'), ('att', 'sc, sn'),
+			('lsi', 'id'), ('cse', 'id'), ('csv', 'id'), ('ssd', 'id'), ('lac', 'id'), ('con', 'pid'), ('pgm', 'pid'),
+			('fre', 'id'), ('fof', 'id'), ('gte', 'id'), ('act', 'pid'), ('adh', 'id'), ('lgd', 'id'), ('chi', 'id'),
+			('day', 'sc, dt')) AS sis_index (table_name, index_columns)
+		WHERE sis_index.table_name = name
+	LOOP
+		EXECUTE format('CREATE INDEX ON %I.%I (%s)', schema_name, name, index_columns);
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION calpads.make_sis_table(text, text) IS 'makes one table of the SIS; part of create_sis_schema()';
+
+CREATE FUNCTION calpads.create_sis_schema(schema text DEFAULT NULL) RETURNS TABLE (object text, what text)
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	sis_schema text := coalesce(schema, calpads.setting('sis_schema'));
+	wanted record;
+BEGIN
+	IF to_regnamespace(quote_ident(sis_schema)) IS NULL THEN
+		EXECUTE format('CREATE SCHEMA %I', sis_schema);
+		object := format('%I', sis_schema);
+		what := 'schema created';
+		RETURN NEXT;
+	END IF;
+	FOR wanted IN
+		SELECT DISTINCT sis_table.table_name AS name, 1 AS step FROM calpads.sis_table
+		UNION ALL
+		SELECT mapping_view.name, 2 FROM calpads.mapping_view() AS mapping_view
+		ORDER BY step, name
+	LOOP
+		object := format('%I.%I', sis_schema, wanted.name);
+		IF to_regclass(object) IS NOT NULL THEN
+			what := 'left alone';
+		ELSIF wanted.step = 1 THEN
+			PERFORM calpads.make_sis_table(sis_schema, wanted.name);
+			what := 'table created';
+		ELSE
+			PERFORM calpads.make_sis_view(sis_schema, wanted.name);
+			what := 'view created';
+		END IF;
+		RETURN NEXT;
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION calpads.create_sis_schema(text) IS
+	'makes the tables of the SIS and the mapping views over them, as ordinary objects of the caller, in the schema '
+	'(null: the one of the setting calpads.sis_schema); what exists under such a name is left alone';
+
+CREATE FUNCTION calpads.refresh_sis_views(schema text DEFAULT NULL) RETURNS TABLE (object text, what text)
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	sis_schema text := coalesce(schema, calpads.setting('sis_schema'));
+	shipped record;
+BEGIN
+	FOR shipped IN
+		SELECT mapping_view.name, to_regclass(format('%I.%I', sis_schema, mapping_view.name)) AS present,
+			sis_view.definition_hash
+		FROM calpads.mapping_view() AS mapping_view
+		LEFT JOIN calpads.sis_view ON sis_view.schema_name = sis_schema AND sis_view.view_name = mapping_view.name
+		ORDER BY mapping_view.name
+	LOOP
+		object := format('%I.%I', sis_schema, shipped.name);
+		IF shipped.present IS NOT NULL AND shipped.definition_hash IS NULL THEN
+			what := 'left alone';
+		ELSIF shipped.present IS NOT NULL
+			AND md5(coalesce(pg_get_viewdef(shipped.present), '')) <> shipped.definition_hash THEN
+			what := 'left alone: changed by hand';
+		ELSE
+			PERFORM calpads.make_sis_view(sis_schema, shipped.name);
+			what := CASE WHEN shipped.present IS NULL THEN 'view created' ELSE 'view renewed' END;
+		END IF;
+		RETURN NEXT;
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION calpads.refresh_sis_views(text) IS
+	'renews the mapping views of a SIS schema (null: the one of the setting) after an update of the extension; views that '
+	'were changed by hand or made by the district are left alone';
+-- ---------------------------------------------------------------------------
+-- 4. Reading files: foreign tables and loads
+--
+-- The tables have no foreign keys between them (a parallel restore would lose
+-- rows), and those that load_ods fills directly have no index, trigger or
+-- check constraint.
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION calpads.calpads_fdw_handler() RETURNS fdw_handler
+	LANGUAGE c STRICT
+	AS 'MODULE_PATHNAME', 'calpads_fdw_handler';
+COMMENT ON FUNCTION calpads.calpads_fdw_handler() IS 'handler of calpads_fdw';
+
+CREATE FUNCTION calpads.calpads_fdw_validator(options text[], catalog oid) RETURNS void
+	LANGUAGE c STRICT
+	AS 'MODULE_PATHNAME', 'calpads_fdw_validator';
+COMMENT ON FUNCTION calpads.calpads_fdw_validator(text[], oid) IS 'validator of calpads_fdw';
+
+CREATE FOREIGN DATA WRAPPER calpads_fdw
+	HANDLER calpads.calpads_fdw_handler
+	VALIDATOR calpads.calpads_fdw_validator;
+COMMENT ON FOREIGN DATA WRAPPER calpads_fdw IS
+	'reads files of the layouts in calpads.layout; options of a foreign table: layout, filename (absolute path; needs pg_read_server_files), '
+	'layout_year (as 2025-2026; default: the current one), on_error (stop, skip), encoding (auto, utf8, windows-1252); '
+	'the last three may also be set for the server';
+
+CREATE SERVER calpads_files FOREIGN DATA WRAPPER calpads_fdw;
+COMMENT ON SERVER calpads_files IS 'files on the disk of the database server';
+
+CREATE TABLE calpads.load (
+	load_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	process text COLLATE "C" NOT NULL,
+	lea text COLLATE "C" NOT NULL,
+	file_name text NOT NULL,
+	sha256 text COLLATE "C",
+	bytes bigint,
+	layout text COLLATE "C" NOT NULL,
+	layout_year text COLLATE "C" NOT NULL,
+	rows_read bigint NOT NULL DEFAULT 0,
+	rows_loaded bigint NOT NULL DEFAULT 0,
+	rows_rejected bigint NOT NULL DEFAULT 0,
+	loaded_at timestamptz NOT NULL DEFAULT now(),
+	loaded_by text NOT NULL DEFAULT session_user,
+	closed_at timestamptz
+);
+COMMENT ON TABLE calpads.load IS 'files from CALPADS that were loaded';
+COMMENT ON COLUMN calpads.load.load_id IS 'number of the load';
+COMMENT ON COLUMN calpads.load.process IS 'kind of data, as SENR';
+COMMENT ON COLUMN calpads.load.lea IS 'reporting LEA (7 digits) whose file it is';
+COMMENT ON COLUMN calpads.load.file_name IS 'name of the file without its folder';
+COMMENT ON COLUMN calpads.load.sha256 IS 'SHA-256 of the file''s bytes in hexadecimal digits';
+COMMENT ON COLUMN calpads.load.bytes IS 'size of the file';
+COMMENT ON COLUMN calpads.load.layout IS 'layout by which it was read';
+COMMENT ON COLUMN calpads.load.layout_year IS 'academic year of the layout';
+COMMENT ON COLUMN calpads.load.rows_read IS 'records of the file';
+COMMENT ON COLUMN calpads.load.rows_loaded IS 'records that were taken';
+COMMENT ON COLUMN calpads.load.rows_rejected IS 'records that were set aside in calpads.load_error';
+COMMENT ON COLUMN calpads.load.loaded_at IS 'end of the load';
+COMMENT ON COLUMN calpads.load.loaded_by IS 'user of the session that loaded it';
+COMMENT ON COLUMN calpads.load.closed_at IS 'when a newer load took its place; null: it is current';
+
+CREATE TABLE calpads.load_error (
+	load_id bigint NOT NULL,
+	line_no bigint NOT NULL,
+	field text COLLATE "C",
+	rule text COLLATE "C",
+	message text NOT NULL,
+	line text NOT NULL,
+	ssid text COLLATE "C",
+	local_student_id text COLLATE "C"
+);
+COMMENT ON TABLE calpads.load_error IS
+	'records that were set aside, one row for each error; the student of such a record is held, because half of its picture is missing';
+COMMENT ON COLUMN calpads.load_error.load_id IS 'the load: calpads.load';
+COMMENT ON COLUMN calpads.load_error.line_no IS 'line of the file, from 1';
+COMMENT ON COLUMN calpads.load_error.field IS 'column name of the bad field; null: the record as a whole';
+COMMENT ON COLUMN calpads.load_error.rule IS 'number of the CALPADS rule; null: there is none';
+COMMENT ON COLUMN calpads.load_error.message IS 'what is wrong';
+COMMENT ON COLUMN calpads.load_error.line IS 'the whole line';
+COMMENT ON COLUMN calpads.load_error.ssid IS 'SSID, where it could be read';
+COMMENT ON COLUMN calpads.load_error.local_student_id IS 'local student ID, where it could be read';
+
+-- The columns are those of layout senr_ods of the current year; they are loaded
+-- by their names, so columns of later years can be added anywhere.
+CREATE TABLE calpads.senr_baseline (
+	load_id bigint NOT NULL,
+	line_no bigint NOT NULL,
+	record_type_code text COLLATE "C",
+	transaction_type_code text COLLATE "C",
+	local_record_id text COLLATE "C",
+	reporting_lea text COLLATE "C" NOT NULL,
+	school_of_attendance text COLLATE "C" NOT NULL,
+	school_of_attendance_nps text COLLATE "C",
+	academic_year_id text COLLATE "C",
+	ssid text COLLATE "C" NOT NULL,
+	local_student_id text COLLATE "C",
+	student_legal_first_name text COLLATE "C",
+	student_legal_middle_name text COLLATE "C",
+	student_legal_last_name text COLLATE "C",
+	student_legal_name_suffix_code text COLLATE "C",
+	student_alias_first_name text COLLATE "C",
+	student_alias_middle_name text COLLATE "C",
+	student_alias_last_name text COLLATE "C",
+	student_birth_date date,
+	student_gender_code text COLLATE "C",
+	student_birth_city text COLLATE "C",
+	student_birth_state_province_code text COLLATE "C",
+	student_birth_country_code text COLLATE "C",
+	enrollment_start_date date NOT NULL,
+	enrollment_status_code text COLLATE "C" NOT NULL,
+	grade_level_code text COLLATE "C",
+	enrollment_exit_date date,
+	student_exit_reason_code text COLLATE "C",
+	student_school_completion_status text COLLATE "C",
+	expected_receiver_school_of_attendance text COLLATE "C",
+	student_met_all_uc_csu_requirements_indicator text COLLATE "C",
+	student_school_transfer_code text COLLATE "C",
+	district_of_geographic_residence_code text COLLATE "C",
+	student_golden_state_seal_merit_diploma_indicator text COLLATE "C",
+	student_seal_of_biliteracy_indicator text COLLATE "C",
+	adult_age_students_with_disabilities_in_transition_status text COLLATE "C",
+	graduation_exemption_indicator text COLLATE "C",
+	upload_date text COLLATE "C",
+	last_date_updated text COLLATE "C"
+);
+COMMENT ON TABLE calpads.senr_baseline IS
+	'records of the SENR ODS extracts (layout senr_ods), of all loads; blanks are null; within a load the key '
+	'(school_of_attendance, ssid, enrollment_start_date) is unique';
+COMMENT ON COLUMN calpads.senr_baseline.load_id IS 'the load: calpads.load';
+COMMENT ON COLUMN calpads.senr_baseline.line_no IS 'line of the file, from 1';
+
+CREATE TABLE calpads.current_load (
+	process text COLLATE "C" NOT NULL,
+	lea text COLLATE "C" NOT NULL,
+	load_id bigint NOT NULL,
+	PRIMARY KEY (process, lea)
+);
+COMMENT ON TABLE calpads.current_load IS
+	'the load that is the baseline of a process and LEA; the lock on its row serialises loads, posts and extracts';
+COMMENT ON COLUMN calpads.current_load.process IS 'kind of data, as SENR';
+COMMENT ON COLUMN calpads.current_load.lea IS 'reporting LEA (7 digits)';
+COMMENT ON COLUMN calpads.current_load.load_id IS 'the load: calpads.load';
+
+SELECT pg_catalog.pg_extension_config_dump('calpads.load', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.load_load_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.load_error', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.senr_baseline', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.current_load', '');
+
+CREATE FUNCTION calpads.load_ods(process text, path text, content bytea DEFAULT NULL, layout_year text DEFAULT NULL)
+	RETURNS calpads.load
+	LANGUAGE c VOLATILE
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'calpads_load_ods';
+COMMENT ON FUNCTION calpads.load_ods(text, text, bytea, text) IS
+	'loads an ODS extract (process SENR) as the new baseline of its LEA: a file of the server by its absolute path (needs pg_read_server_files), '
+	'or content, whose name is path; layout_year is the academic year of an old file. Bad rows are set aside in calpads.load_error; '
+	'a wrong file is refused and changes nothing';
+
+-- ---------------------------------------------------------------------------
+-- 5. The difference: what CALPADS holds, what it should hold, and the operations
+-- ---------------------------------------------------------------------------
+
+CREATE TYPE calpads.senr AS (
+	record_type_code text COLLATE "C",
+	transaction_type_code text COLLATE "C",
+	local_record_id text COLLATE "C",
+	reporting_lea text COLLATE "C",
+	school_of_attendance text COLLATE "C",
+	school_of_attendance_nps text COLLATE "C",
+	academic_year_id text COLLATE "C",
+	ssid text COLLATE "C",
+	local_student_id text COLLATE "C",
+	student_legal_first_name text COLLATE "C",
+	student_legal_middle_name text COLLATE "C",
+	student_legal_last_name text COLLATE "C",
+	student_legal_name_suffix_code text COLLATE "C",
+	student_alias_first_name text COLLATE "C",
+	student_alias_middle_name text COLLATE "C",
+	student_alias_last_name text COLLATE "C",
+	student_birth_date date,
+	student_gender_code text COLLATE "C",
+	student_birth_city text COLLATE "C",
+	student_birth_state_province_code text COLLATE "C",
+	student_birth_country_code text COLLATE "C",
+	enrollment_start_date date,
+	enrollment_status_code text COLLATE "C",
+	grade_level_code text COLLATE "C",
+	enrollment_exit_date date,
+	student_exit_reason_code text COLLATE "C",
+	student_school_completion_status text COLLATE "C",
+	expected_receiver_school_of_attendance text COLLATE "C",
+	student_met_all_uc_csu_requirements_indicator text COLLATE "C",
+	student_school_transfer_code text COLLATE "C",
+	district_of_geographic_residence_code text COLLATE "C",
+	student_golden_state_seal_merit_diploma_indicator text COLLATE "C",
+	student_seal_of_biliteracy_indicator text COLLATE "C",
+	adult_age_students_with_disabilities_in_transition_status text COLLATE "C",
+	graduation_exemption_indicator text COLLATE "C"
+);
+COMMENT ON TYPE calpads.senr IS 'a SENR record: fields 1.01 to 1.35 of the current layout';
+
+CREATE TABLE calpads.batch (
+	batch_id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+	process text COLLATE "C" NOT NULL,
+	lea text COLLATE "C" NOT NULL,
+	load_id bigint NOT NULL,
+	today date NOT NULL,
+	encoding text NOT NULL,
+	forced boolean NOT NULL,
+	created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	created_by text NOT NULL DEFAULT session_user
+);
+COMMENT ON TABLE calpads.batch IS 'one run of create_extract for one LEA: the files that belong together';
+COMMENT ON COLUMN calpads.batch.load_id IS 'the ODS load that was the baseline';
+COMMENT ON COLUMN calpads.batch.today IS 'the day that counted as today';
+COMMENT ON COLUMN calpads.batch.forced IS 'made although a guard spoke against it';
+
+CREATE TABLE calpads.extract_file (
+	file_id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+	batch_id bigint NOT NULL,
+	process text COLLATE "C" NOT NULL,
+	lea text COLLATE "C" NOT NULL,
+	seq integer NOT NULL,
+	category text NOT NULL,
+	file_name text NOT NULL,
+	records bigint NOT NULL,
+	status text NOT NULL DEFAULT 'Waiting'
+		CHECK (status IN ('Post', 'Waiting', 'Posted', 'Rejected', 'Obsolete')),
+	created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	created_by text NOT NULL DEFAULT session_user,
+	posted_at timestamptz,
+	posted_by text,
+	posted_over bigint,
+	post_order bigint,
+	obsoleted_by bigint,
+	note text,
+	UNIQUE (batch_id, seq)
+);
+COMMENT ON TABLE calpads.extract_file IS 'a numbered file of a batch and where it is in its life';
+COMMENT ON COLUMN calpads.extract_file.posted_over IS 'the ODS load on top of which the file was posted';
+COMMENT ON COLUMN calpads.extract_file.post_order IS 'posted files in the order of their posting';
+COMMENT ON COLUMN calpads.extract_file.obsoleted_by IS
+	'the file whose posting made this one obsolete; 0 when a new ODS load did';
+
+CREATE SEQUENCE calpads.post_order;
+COMMENT ON SEQUENCE calpads.post_order IS 'order in which files were posted';
+
+CREATE TABLE calpads.file_event (
+	event_id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+	file_id bigint NOT NULL,
+	status text NOT NULL,
+	note text,
+	happened_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	happened_by text NOT NULL DEFAULT session_user
+);
+CREATE INDEX ON calpads.file_event (file_id);
+COMMENT ON TABLE calpads.file_event IS 'every change of a file''s status, with time and person';
+
+CREATE TABLE calpads.extract_record (
+	file_id bigint NOT NULL,
+	line_no bigint NOT NULL,
+	ssid text COLLATE "C",
+	key text COLLATE "C" NOT NULL,
+	transaction_type text NOT NULL,
+	reason text NOT NULL,
+	explanation text NOT NULL,
+	changed jsonb NOT NULL,
+	line text NOT NULL,
+	PRIMARY KEY (file_id, line_no)
+);
+CREATE INDEX ON calpads.extract_record (ssid);
+COMMENT ON TABLE calpads.extract_record IS 'the records of the files, as they were sent and why';
+COMMENT ON COLUMN calpads.extract_record.key IS
+	'operational key, its parts separated by a caret; SENR: school, SSID, start date';
+COMMENT ON COLUMN calpads.extract_record.changed IS 'changed fields: {"field": [before, after]}';
+COMMENT ON COLUMN calpads.extract_record.line IS 'the record without its CR LF';
+
+CREATE TABLE calpads.batch_held (
+	batch_id bigint NOT NULL,
+	local_student_id text,
+	ssid text COLLATE "C",
+	school_of_attendance text,
+	enrollment_start_date date,
+	rule text NOT NULL,
+	field text,
+	value text,
+	explanation text NOT NULL,
+	fix text
+);
+CREATE INDEX ON calpads.batch_held (batch_id);
+COMMENT ON TABLE calpads.batch_held IS 'what was held when the batch was made, and why';
+
+CREATE TABLE calpads.protected_ssid (
+	ssid text COLLATE "C" PRIMARY KEY CHECK (ssid ~ '^[0-9]{10}$'),
+	note text,
+	added_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	added_by text NOT NULL DEFAULT session_user
+);
+COMMENT ON TABLE calpads.protected_ssid IS 'students of whom no row is removed from CALPADS';
+
+SELECT pg_catalog.pg_extension_config_dump('calpads.batch', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.batch_batch_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.extract_file', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.extract_file_file_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.post_order', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.file_event', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.file_event_event_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.extract_record', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.batch_held', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.protected_ssid', '');
+
+-- What CALPADS holds: the last ODS load of each LEA, overlaid with the records
+-- of every file that was posted since.  Of a key the last posting counts; a
+-- posted D takes the row away (DESIGN section 1; spec/senr.md section 4).
+CREATE VIEW calpads.ods_senr AS
+WITH posted AS (
+	SELECT DISTINCT ON (f.posted_over, r.key)
+		f.posted_over AS load_id,
+		split_part(r.key, '^', 1) COLLATE "C" AS school_of_attendance,
+		r.ssid,
+		to_date(split_part(r.key, '^', 3), 'YYYYMMDD') AS enrollment_start_date,
+		r.transaction_type,
+		r.line
+	FROM calpads.current_load c
+		JOIN calpads.extract_file f ON f.process = c.process AND f.lea = c.lea
+			AND f.posted_over = c.load_id AND f.status = 'Posted'
+		JOIN calpads.extract_record r ON r.file_id = f.file_id
+	WHERE c.process = 'SENR'
+	ORDER BY f.posted_over, r.key, f.post_order DESC
+)
+SELECT
+	'SENR'::text COLLATE "C" AS record_type_code,
+	NULL::text COLLATE "C" AS transaction_type_code,
+	b.local_record_id,
+	b.reporting_lea,
+	b.school_of_attendance,
+	b.school_of_attendance_nps,
+	b.academic_year_id,
+	b.ssid,
+	b.local_student_id,
+	b.student_legal_first_name,
+	b.student_legal_middle_name,
+	b.student_legal_last_name,
+	b.student_legal_name_suffix_code,
+	b.student_alias_first_name,
+	b.student_alias_middle_name,
+	b.student_alias_last_name,
+	b.student_birth_date,
+	b.student_gender_code,
+	b.student_birth_city,
+	b.student_birth_state_province_code,
+	b.student_birth_country_code,
+	b.enrollment_start_date,
+	b.enrollment_status_code,
+	b.grade_level_code,
+	b.enrollment_exit_date,
+	b.student_exit_reason_code,
+	b.student_school_completion_status,
+	b.expected_receiver_school_of_attendance,
+	b.student_met_all_uc_csu_requirements_indicator,
+	b.student_school_transfer_code,
+	b.district_of_geographic_residence_code,
+	b.student_golden_state_seal_merit_diploma_indicator,
+	b.student_seal_of_biliteracy_indicator,
+	b.adult_age_students_with_disabilities_in_transition_status,
+	b.graduation_exemption_indicator,
+	b.load_id
+FROM calpads.current_load c
+	JOIN calpads.senr_baseline b ON b.load_id = c.load_id
+WHERE c.process = 'SENR'
+	-- NOT IN, because its hash table is there whatever the planner believes of
+	-- tables that were filled a minute ago; no part of a key is ever null.
+	AND (b.load_id, b.ssid, b.school_of_attendance, b.enrollment_start_date) NOT IN (
+		SELECT p.load_id, p.ssid, p.school_of_attendance, p.enrollment_start_date
+		FROM posted p)
+UNION ALL
+SELECT
+	'SENR'::text COLLATE "C",
+	NULL::text COLLATE "C",
+	NULLIF(f[3], ''),
+	NULLIF(f[4], ''),
+	NULLIF(f[5], ''),
+	NULLIF(f[6], ''),
+	NULLIF(f[7], ''),
+	NULLIF(f[8], ''),
+	NULLIF(f[9], ''),
+	NULLIF(f[10], ''),
+	NULLIF(f[11], ''),
+	NULLIF(f[12], ''),
+	NULLIF(f[13], ''),
+	NULLIF(f[14], ''),
+	NULLIF(f[15], ''),
+	NULLIF(f[16], ''),
+	to_date(NULLIF(f[17], ''), 'YYYYMMDD'),
+	NULLIF(f[18], ''),
+	NULLIF(f[19], ''),
+	NULLIF(f[20], ''),
+	NULLIF(f[21], ''),
+	to_date(NULLIF(f[22], ''), 'YYYYMMDD'),
+	NULLIF(f[23], ''),
+	NULLIF(f[24], ''),
+	to_date(NULLIF(f[25], ''), 'YYYYMMDD'),
+	NULLIF(f[26], ''),
+	NULLIF(f[27], ''),
+	NULLIF(f[28], ''),
+	NULLIF(f[29], ''),
+	NULLIF(f[30], ''),
+	NULLIF(f[31], ''),
+	NULLIF(f[32], ''),
+	NULLIF(f[33], ''),
+	NULLIF(f[34], ''),
+	NULLIF(f[35], ''),
+	p.load_id
+FROM posted p, string_to_array(p.line, '^') AS f
+WHERE p.transaction_type <> 'D';
+COMMENT ON VIEW calpads.ods_senr IS
+	'what CALPADS holds: the last ODS load overlaid with every file posted since';
+
+-- The two queries that the comparison reads: the 35 fields in their order and
+-- types, then what the mapping found wrong.  A district's own view may have
+-- more columns, in any order, but not fewer.
+
+CREATE FUNCTION calpads.picture_fields(relation regclass) RETURNS text
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	fields text;
+	missing text;
+BEGIN
+	SELECT string_agg(format('p.%I::%s', t.attname, format_type(t.atttypid, NULL)), ', ' ORDER BY t.attnum),
+		string_agg(t.attname::text, ', ' ORDER BY t.attnum) FILTER (WHERE r.attname IS NULL)
+	INTO fields, missing
+	FROM pg_type y
+		JOIN pg_attribute t ON t.attrelid = y.typrelid AND t.attnum > 0 AND NOT t.attisdropped
+		LEFT JOIN pg_attribute r ON r.attrelid = relation AND r.attname = t.attname
+			AND r.attnum > 0 AND NOT r.attisdropped
+	WHERE y.oid = 'calpads.senr'::regtype;
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'undefined_column',
+			MESSAGE = format('%s lacks columns of the SENR layout', relation),
+			DETAIL = format('Missing: %s.', missing),
+			HINT = 'A view of your own gives every field of calpads.senr under its name; '
+				'calpads.refresh_sis_views() renews the view of the extension.';
+	END IF;
+	IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = relation AND attname = 'problems' AND attnum > 0
+			AND NOT attisdropped) THEN
+		RETURN fields || ', p.problems::text';
+	END IF;
+	RETURN fields || ', NULL::text';
+END;
+$$;
+COMMENT ON FUNCTION calpads.picture_fields(regclass) IS
+	'select list that brings a picture into the order and types of the SENR layout';
+
+CREATE FUNCTION calpads.baseline_leas(process text, lea text) RETURNS text[]
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	leas text[];
+BEGIN
+	SELECT array_agg(c.lea ORDER BY c.lea) INTO leas
+	FROM calpads.current_load c
+	WHERE c.process = baseline_leas.process AND c.lea = coalesce(baseline_leas.lea, c.lea);
+	IF leas IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('there is no %s history%s', process, coalesce(' of LEA ' || lea, '')),
+			DETAIL = 'No ODS extract has been loaded, so it is not known what CALPADS holds.',
+			HINT = format('Load one: SELECT * FROM calpads.load_ods(%L, ''/path/of/the/file'');', process);
+	END IF;
+	RETURN leas;
+END;
+$$;
+COMMENT ON FUNCTION calpads.baseline_leas(text, text) IS
+	'the LEAs that have an ODS load of the process, or an error with the way out';
+
+CREATE FUNCTION calpads.baseline_query(lea text) RETURNS text
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+	RETURN format('SELECT %s FROM calpads.ods_senr p WHERE p.reporting_lea = ANY (%L::text[])',
+		calpads.picture_fields('calpads.ods_senr'), calpads.baseline_leas('SENR', lea));
+COMMENT ON FUNCTION calpads.baseline_query(text) IS 'the query for what CALPADS holds';
+
+CREATE FUNCTION calpads.sis_query(lea text) RETURNS text
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	view_name text := format('%I.senr', calpads.setting('sis_schema'));
+BEGIN
+	IF to_regclass(view_name) IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'undefined_table',
+			MESSAGE = format('there is no view %s', view_name),
+			HINT = 'calpads.create_sis_schema() makes it; the setting calpads.sis_schema names the schema.';
+	END IF;
+	RETURN format('SELECT %s FROM %s p WHERE p.reporting_lea = ANY (%L::text[])',
+		calpads.picture_fields(view_name), view_name, calpads.baseline_leas('SENR', lea));
+END;
+$$;
+COMMENT ON FUNCTION calpads.sis_query(text) IS 'the query for what the SIS says CALPADS should hold';
+
+-- A real no-show of a student with disabilities takes the start date itself
+-- as exit date of its N470 (SENR0018; spec/senr.md section 6).
+CREATE FUNCTION calpads.no_shows_with_disability() RETURNS SETOF text
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	sis text := calpads.setting('sis_schema');
+BEGIN
+	IF to_regclass(format('%I.stu', sis)) IS NULL OR to_regclass(format('%I.cse', sis)) IS NULL THEN
+		RETURN;
+	END IF;
+	RETURN QUERY EXECUTE format($query$SELECT DISTINCT btrim(s.cid::text)
+		FROM %1$I.stu s JOIN %1$I.cse c ON c.id = s.id
+		WHERE s.tg::text = 'N' AND NOT s.del AND NOT c.del AND btrim(s.cid::text) <> ''
+			AND (c.swd::text = 'Y' OR btrim(c.di::text) <> '')
+			AND (c.xd IS NULL OR c.xd > $1)$query$, sis)
+		USING calpads.today();
+END;
+$$;
+COMMENT ON FUNCTION calpads.no_shows_with_disability() IS
+	'SSIDs of no-shows (STU.TG = N) who are in special education';
+
+CREATE FUNCTION calpads.student_marks(OUT id text, OUT kind text, OUT sentence text) RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT p.ssid, 'protected', NULL FROM calpads.protected_ssid p
+	UNION ALL
+	SELECT s, 'no-show with disability', NULL FROM calpads.no_shows_with_disability() s
+	UNION ALL
+	SELECT coalesce(e.ssid, 'local ' || e.local_student_id), 'load error',
+		format('Line %s of the ODS file was set aside (%s), so it is not known all that CALPADS holds of '
+			'the student.', min(e.line_no), min(e.rule))
+	FROM calpads.current_load c JOIN calpads.load_error e ON e.load_id = c.load_id
+	WHERE c.process = 'SENR' AND coalesce(e.ssid, e.local_student_id) IS NOT NULL
+	GROUP BY 1
+$$;
+COMMENT ON FUNCTION calpads.student_marks() IS 'what is noted of single students beside the two pictures';
+
+CREATE FUNCTION calpads.reconcile_senr(
+	IN only_lea text,
+	OUT kind text,
+	OUT lea text,
+	OUT file_no integer,
+	OUT category text,
+	OUT transaction_type text,
+	OUT reason text,
+	OUT explanation text,
+	OUT changed jsonb,
+	OUT school_of_attendance text,
+	OUT ssid text,
+	OUT enrollment_start_date date,
+	OUT local_student_id text,
+	OUT rec calpads.senr,
+	OUT line text,
+	OUT rule text,
+	OUT field text,
+	OUT value text,
+	OUT fix text,
+	OUT problems text
+) RETURNS SETOF record
+	LANGUAGE c STABLE
+	AS 'MODULE_PATHNAME', 'calpads_reconcile_senr';
+COMMENT ON FUNCTION calpads.reconcile_senr(text) IS
+	'operations and held records of one LEA, or of all; what senr_delta, senr_held and create_extract read';
+
+CREATE FUNCTION calpads.senr_delta(
+	force boolean DEFAULT false,
+	OUT lea text,
+	OUT file_no integer,
+	OUT category text,
+	OUT transaction_type text,
+	OUT reason text,
+	OUT explanation text,
+	OUT changed jsonb,
+	OUT school_of_attendance text,
+	OUT ssid text,
+	OUT enrollment_start_date date,
+	OUT local_student_id text,
+	OUT rec calpads.senr
+) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM calpads.check_baseline('SENR', b, force) FROM unnest(calpads.baseline_leas('SENR', NULL)) b;
+	RETURN QUERY
+	SELECT d.lea, d.file_no, d.category, d.transaction_type, d.reason, d.explanation, d.changed,
+		d.school_of_attendance, d.ssid, d.enrollment_start_date, d.local_student_id, d.rec
+	FROM calpads.reconcile_senr(NULL) d
+	WHERE d.kind = 'operation'
+	ORDER BY d.lea COLLATE "C", d.file_no, d.ssid COLLATE "C", d.enrollment_start_date,
+		d.school_of_attendance COLLATE "C";
+END;
+$$;
+COMMENT ON FUNCTION calpads.senr_delta(boolean) IS
+	'the operations that bring CALPADS to the SIS, in files and in order; changes nothing';
+
+-- A problem that the mapping found and the rule that the same field breaks are
+-- one and the same thing to the person who repairs it.
+CREATE FUNCTION calpads.held_with_problems(
+	IN only_lea text,
+	OUT lea text,
+	OUT local_student_id text,
+	OUT ssid text,
+	OUT school_of_attendance text,
+	OUT enrollment_start_date date,
+	OUT rule text,
+	OUT field text,
+	OUT value text,
+	OUT explanation text,
+	OUT fix text
+) RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH held AS MATERIALIZED (
+		SELECT * FROM calpads.reconcile_senr(only_lea) WHERE kind = 'held'
+	), every AS (
+		SELECT h.lea, h.local_student_id, h.ssid, h.school_of_attendance, h.enrollment_start_date,
+			p.rule, p.field, p.value, p.explanation, p.fix, 1 AS precedence
+		FROM held h, jsonb_to_recordset(h.problems::jsonb)
+			AS p (rule text, field text, value text, explanation text, fix text)
+		WHERE h.rule = 'MAPPING'
+		UNION ALL
+		SELECT h.lea, h.local_student_id, h.ssid, h.school_of_attendance, h.enrollment_start_date,
+			h.rule, h.field, h.value, h.explanation, h.fix, 2
+		FROM held h
+		WHERE h.rule <> 'MAPPING'
+	)
+	SELECT DISTINCT ON (e.lea COLLATE "C", e.ssid COLLATE "C", e.enrollment_start_date,
+			e.school_of_attendance COLLATE "C", e.field COLLATE "C", e.rule COLLATE "C")
+		e.lea, e.local_student_id, e.ssid, e.school_of_attendance, e.enrollment_start_date,
+		e.rule, e.field, e.value, e.explanation, e.fix
+	FROM every e
+	ORDER BY e.lea COLLATE "C", e.ssid COLLATE "C", e.enrollment_start_date,
+		e.school_of_attendance COLLATE "C", e.field COLLATE "C", e.rule COLLATE "C", e.precedence
+$$;
+COMMENT ON FUNCTION calpads.held_with_problems(text) IS 'the held records of one LEA or of all, one row a reason';
+
+CREATE FUNCTION calpads.senr_held(
+	OUT lea text,
+	OUT local_student_id text,
+	OUT ssid text,
+	OUT school_of_attendance text,
+	OUT enrollment_start_date date,
+	OUT rule text,
+	OUT field text,
+	OUT value text,
+	OUT explanation text,
+	OUT fix text
+) RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT * FROM calpads.held_with_problems(NULL)
+$$;
+COMMENT ON FUNCTION calpads.senr_held() IS
+	'the records that are not sent: rule, field, value, a sentence, and the SIS column to repair';
+
+-- ---------------------------------------------------------------------------
+-- 6. Files and their life
+-- ---------------------------------------------------------------------------
+
+-- Guards on the baseline, before a difference is worked out from it.
+CREATE FUNCTION calpads.check_baseline(process text, lea text, force boolean) RETURNS void
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	loaded calpads.load;
+	this_year text := calpads.academic_year(calpads.today());
+BEGIN
+	SELECT l.* INTO loaded
+	FROM calpads.current_load c JOIN calpads.load l ON l.load_id = c.load_id
+	WHERE c.process = check_baseline.process AND c.lea = check_baseline.lea;
+	-- A new layout needs a new ODS file (spec/aeries_logic.md section 4.1).
+	IF NOT force AND calpads.layout_fields(loaded.layout, loaded.layout_year)
+			<> calpads.layout_fields(loaded.layout, this_year) THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('the %s history of LEA %s is of an older layout', process, lea),
+			DETAIL = format('It was loaded in the layout of %s; the records of %s have other fields.',
+				loaded.layout_year, this_year),
+			HINT = 'Request a new ODS extract and load it, or say force => true.';
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.check_baseline(text, text, boolean) IS
+	'refuses a baseline that a difference cannot be worked out from';
+
+CREATE FUNCTION calpads.layout_fields(layout text, academic_year text) RETURNS text[]
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT array_agg(f.name ORDER BY f.ordinal)
+	FROM calpads.layout_field f
+	WHERE f.layout = layout_fields.layout
+		AND layout_fields.academic_year COLLATE "C"
+			BETWEEN coalesce(f.first_year, '') AND coalesce(f.last_year, '9999')
+$$;
+COMMENT ON FUNCTION calpads.layout_fields(text, text) IS
+	'names of the fields of a layout in an academic year, in their order';
+
+-- Of the records of the current year that CALPADS has, how many a batch
+-- takes away: deletions, and rows that become no-shows in place of one.
+CREATE FUNCTION calpads.check_removals(batch_id bigint) RETURNS void
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	removed bigint;
+	existing bigint;
+	percent numeric := calpads.setting('removal_limit_percent');
+BEGIN
+	SELECT count(*) INTO removed
+	FROM calpads.extract_file f JOIN calpads.extract_record r ON r.file_id = f.file_id
+	WHERE f.batch_id = check_removals.batch_id AND f.category <> 'Updates'
+		AND r.reason IN ('not_in_sis', 'start_moved', 'school_changed');
+	IF removed = 0 THEN
+		RETURN;
+	END IF;
+	SELECT count(*) INTO existing
+	FROM calpads.batch b
+		JOIN calpads.ods_senr o ON o.load_id = b.load_id
+	WHERE b.batch_id = check_removals.batch_id
+		AND o.enrollment_start_date >= calpads.school_year_start(b.today)
+		AND o.school_of_attendance IN (SELECT s.cds_school FROM calpads.school s WHERE s.selected);
+	IF removed > existing * percent / 100 THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('the batch would remove %s of %s enrollments of the current year', removed, existing),
+			DETAIL = format('That is more than the %s %% that the setting calpads.removal_limit_percent allows.',
+				percent),
+			HINT = 'Look at SELECT * FROM calpads.senr_delta() and at the selected schools (calpads.school); '
+				'if it is right, say force => true.';
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.check_removals(bigint) IS
+	'refuses a batch that removes more than calpads.removal_limit_percent of the current year''s rows';
+
+-- The status of a batch's files follows from what was done to them; each
+-- change is an event.  Only the lowest file that is neither posted nor given
+-- up can be posted.
+CREATE FUNCTION calpads.refresh_file_status(batch_id bigint, note text) RETURNS void
+	LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH next_file AS (
+		SELECT min(f.seq) AS seq
+		FROM calpads.extract_file f
+		WHERE f.batch_id = refresh_file_status.batch_id AND f.posted_at IS NULL
+	), wanted AS (
+		SELECT f.file_id,
+			CASE
+				WHEN f.posted_at IS NOT NULL THEN 'Posted'
+				WHEN f.obsoleted_by IS NOT NULL THEN 'Obsolete'
+				WHEN f.status = 'Rejected' THEN 'Rejected'
+				WHEN f.seq = n.seq THEN 'Post'
+				ELSE 'Waiting'
+			END AS status
+		FROM calpads.extract_file f, next_file n
+		WHERE f.batch_id = refresh_file_status.batch_id
+	), changed AS (
+		UPDATE calpads.extract_file f SET status = w.status
+		FROM wanted w
+		WHERE w.file_id = f.file_id AND w.status <> f.status
+		RETURNING f.file_id, f.status
+	)
+	INSERT INTO calpads.file_event (file_id, status, note)
+	SELECT c.file_id, c.status, refresh_file_status.note FROM changed c ORDER BY c.file_id
+$$;
+COMMENT ON FUNCTION calpads.refresh_file_status(bigint, text) IS
+	'brings the status of a batch''s files up to date and records the changes';
+
+CREATE FUNCTION calpads.make_batch(process text, lea text, force boolean) RETURNS bigint
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	new_batch bigint;
+BEGIN
+	INSERT INTO calpads.batch (process, lea, load_id, today, encoding, forced)
+	SELECT c.process, c.lea, c.load_id, calpads.today(),
+		CASE calpads.setting('file_encoding') WHEN 'utf8' THEN 'UTF8' ELSE 'WIN1252' END, force
+	FROM calpads.current_load c
+	WHERE c.process = make_batch.process AND c.lea = make_batch.lea
+	RETURNING batch_id INTO new_batch;
+
+	WITH delta AS MATERIALIZED (
+		SELECT * FROM calpads.reconcile_senr(make_batch.lea)
+	), files AS (
+		INSERT INTO calpads.extract_file (batch_id, process, lea, seq, category, file_name, records)
+		SELECT new_batch, make_batch.process, make_batch.lea, d.file_no, min(d.category),
+			format('%s_%s.txt', to_char(d.file_no, 'FM000'), min(d.category)), count(*)
+		FROM delta d
+		WHERE d.kind = 'operation'
+		GROUP BY d.file_no
+		ORDER BY d.file_no
+		RETURNING file_id, seq
+	), held AS (
+		INSERT INTO calpads.batch_held
+		SELECT new_batch, d.local_student_id, d.ssid, d.school_of_attendance, d.enrollment_start_date,
+			d.rule, d.field, d.value, d.explanation, d.fix
+		FROM delta d
+		WHERE d.kind = 'held'
+	)
+	INSERT INTO calpads.extract_record
+		(file_id, line_no, ssid, key, transaction_type, reason, explanation, changed, line)
+	SELECT f.file_id,
+		row_number() OVER (PARTITION BY f.file_id ORDER BY d.ssid COLLATE "C", d.enrollment_start_date,
+			d.school_of_attendance COLLATE "C"),
+		d.ssid, concat_ws('^', d.school_of_attendance, d.ssid, to_char(d.enrollment_start_date, 'YYYYMMDD')),
+		d.transaction_type, d.reason, d.explanation, d.changed, d.line
+	FROM delta d JOIN files f ON f.seq = d.file_no
+	WHERE d.kind = 'operation';
+
+	IF NOT FOUND THEN
+		DELETE FROM calpads.batch_held h WHERE h.batch_id = new_batch;
+		DELETE FROM calpads.batch b WHERE b.batch_id = new_batch;
+		RETURN NULL;
+	END IF;
+	RETURN new_batch;
+END;
+$$;
+COMMENT ON FUNCTION calpads.make_batch(text, text, boolean) IS
+	'stores the difference of one LEA as a batch; null when there is none';
+
+CREATE FUNCTION calpads.create_extract(
+	process text,
+	force boolean DEFAULT false,
+	all_students boolean DEFAULT false,
+	lea text DEFAULT NULL
+) RETURNS SETOF calpads.extract_file
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	one_lea text;
+	new_batch bigint;
+BEGIN
+	IF process IS DISTINCT FROM 'SENR' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('there is no extract %L', process),
+			HINT = 'The extracts are: SENR.';
+	END IF;
+	IF all_students THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('all_students has no meaning for %s', process),
+			DETAIL = 'The file holds the difference to what CALPADS has, of all students.';
+	END IF;
+	FOREACH one_lea IN ARRAY calpads.baseline_leas(process, lea) LOOP
+		PERFORM FROM calpads.current_load c
+		WHERE c.process = create_extract.process AND c.lea = one_lea
+		FOR UPDATE;
+		PERFORM calpads.check_baseline(process, one_lea, force);
+		new_batch := calpads.make_batch(process, one_lea, force);
+		CONTINUE WHEN new_batch IS NULL;
+		IF NOT force THEN
+			PERFORM calpads.check_removals(new_batch);
+		END IF;
+		INSERT INTO calpads.file_event (file_id, status)
+		SELECT f.file_id, f.status FROM calpads.extract_file f WHERE f.batch_id = new_batch ORDER BY f.seq;
+		PERFORM calpads.refresh_file_status(new_batch, NULL);
+		RETURN QUERY SELECT f.* FROM calpads.extract_file f WHERE f.batch_id = new_batch ORDER BY f.seq;
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION calpads.create_extract(text, boolean, boolean, text) IS
+	'makes the numbered files of a process and stores them as a batch for each LEA; no rows when there is nothing to send';
+
+CREATE FUNCTION calpads.find_file(file_id bigint) RETURNS calpads.extract_file
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	file calpads.extract_file;
+BEGIN
+	SELECT f.* INTO file FROM calpads.extract_file f WHERE f.file_id = find_file.file_id;
+	IF file.file_id IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'undefined_object',
+			MESSAGE = format('there is no file %s', coalesce(file_id::text, 'without a number')),
+			HINT = 'calpads.history lists the files.';
+	END IF;
+	RETURN file;
+END;
+$$;
+COMMENT ON FUNCTION calpads.find_file(bigint) IS 'the file of that number, or an error';
+
+CREATE FUNCTION calpads.file_content(file_id bigint) RETURNS bytea
+	LANGUAGE plpgsql STABLE STRICT
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	content bytea;
+BEGIN
+	SELECT convert_to(string_agg(r.line || E'\r\n', '' ORDER BY r.line_no), b.encoding) INTO content
+	FROM calpads.extract_file f
+		JOIN calpads.batch b ON b.batch_id = f.batch_id
+		JOIN calpads.extract_record r ON r.file_id = f.file_id
+	WHERE f.file_id = file_content.file_id
+	GROUP BY b.encoding;
+	IF content IS NULL THEN
+		PERFORM calpads.find_file(file_id);
+	END IF;
+	RETURN content;
+END;
+$$;
+COMMENT ON FUNCTION calpads.file_content(bigint) IS 'a file byte for byte, as CALPADS takes it';
+
+CREATE FUNCTION calpads.write_extract(batch_id bigint, directory text) RETURNS SETOF text
+	LANGUAGE c STRICT
+	AS 'MODULE_PATHNAME', 'calpads_write_extract';
+COMMENT ON FUNCTION calpads.write_extract(bigint, text) IS
+	'writes the files of a batch into a folder of the server, mode 0600, and gives their paths';
+
+-- Locks the process of the LEA, so that posting, loading and making files
+-- come one after the other, and gives the file as it is then.
+CREATE FUNCTION calpads.lock_file(file_id bigint) RETURNS calpads.extract_file
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM FROM calpads.current_load c
+	WHERE (c.process, c.lea) = (SELECT f.process, f.lea FROM calpads.extract_file f
+		WHERE f.file_id = lock_file.file_id)
+	FOR UPDATE;
+	RETURN calpads.find_file(file_id);
+END;
+$$;
+COMMENT ON FUNCTION calpads.lock_file(bigint) IS 'the file of that number, with its process and LEA locked';
+
+CREATE FUNCTION calpads.check_can_be_posted(file calpads.extract_file) RETURNS void
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	first_file text;
+BEGIN
+	IF file.status = 'Posted' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('file %s (%s) is posted already', file.file_id, file.file_name),
+			DETAIL = format('Posted by %s at %s.', file.posted_by, file.posted_at);
+	ELSIF file.status = 'Obsolete' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('file %s (%s) is obsolete', file.file_id, file.file_name),
+			DETAIL = 'What CALPADS holds has changed since it was made.',
+			HINT = format('Make new files: SELECT * FROM calpads.create_extract(%L);', file.process);
+	END IF;
+	SELECT f.file_name INTO first_file
+	FROM calpads.extract_file f
+	WHERE f.batch_id = file.batch_id AND f.seq < file.seq AND f.posted_at IS NULL
+	ORDER BY f.seq
+	LIMIT 1;
+	IF first_file IS NOT NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('file %s (%s) cannot be posted before %s', file.file_id, file.file_name, first_file),
+			DETAIL = 'CALPADS checks the files of a batch in the order of their numbers.';
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.check_can_be_posted(calpads.extract_file) IS 'refuses a posting out of order';
+
+-- Unposted files of the other batches were made for what CALPADS held before.
+CREATE FUNCTION calpads.make_obsolete(process text, lea text, cause bigint, except_batch bigint, note text)
+	RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	touched bigint;
+BEGIN
+	FOR touched IN
+		WITH closed AS (
+			UPDATE calpads.extract_file f SET obsoleted_by = cause
+			WHERE f.process = make_obsolete.process AND f.lea = make_obsolete.lea
+				AND f.batch_id IS DISTINCT FROM except_batch
+				AND f.posted_at IS NULL AND f.obsoleted_by IS NULL
+			RETURNING f.batch_id
+		)
+		SELECT DISTINCT c.batch_id FROM closed c ORDER BY c.batch_id
+	LOOP
+		PERFORM calpads.refresh_file_status(touched, note);
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION calpads.make_obsolete(text, text, bigint, bigint, text) IS
+	'gives up the unposted files of a process and LEA, those of one batch excepted';
+
+CREATE FUNCTION calpads.close_batches(process text, lea text, why text) RETURNS void
+	LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT calpads.make_obsolete(close_batches.process, close_batches.lea, 0, NULL, close_batches.why)
+$$;
+COMMENT ON FUNCTION calpads.close_batches(text, text, text) IS
+	'gives up all unposted files of a process and LEA: a new ODS load starts a new history';
+
+CREATE FUNCTION calpads.post_file(file_id bigint) RETURNS calpads.extract_file
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	file calpads.extract_file := calpads.lock_file(file_id);
+BEGIN
+	PERFORM calpads.check_can_be_posted(file);
+	UPDATE calpads.extract_file f
+	SET posted_at = clock_timestamp(), posted_by = session_user,
+		post_order = nextval('calpads.post_order'),
+		posted_over = (SELECT c.load_id FROM calpads.current_load c
+			WHERE c.process = file.process AND c.lea = file.lea)
+	WHERE f.file_id = file.file_id;
+	PERFORM calpads.refresh_file_status(file.batch_id, NULL);
+	PERFORM calpads.make_obsolete(file.process, file.lea, file.file_id, file.batch_id,
+		format('file %s (%s) of batch %s was posted', file.file_id, file.file_name, file.batch_id));
+	SELECT f.* INTO file FROM calpads.extract_file f WHERE f.file_id = file.file_id;
+	RETURN file;
+END;
+$$;
+COMMENT ON FUNCTION calpads.post_file(bigint) IS
+	'says that CALPADS has posted the file: from now on it counts as part of what CALPADS holds';
+
+CREATE FUNCTION calpads.unpost_file(file_id bigint) RETURNS calpads.extract_file
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	file calpads.extract_file := calpads.lock_file(file_id);
+	later text;
+	touched bigint;
+BEGIN
+	IF file.status <> 'Posted' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('file %s (%s) is not posted', file.file_id, file.file_name);
+	END IF;
+	IF NOT EXISTS (SELECT FROM calpads.current_load c WHERE c.load_id = file.posted_over) THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('file %s (%s) belongs to a closed history', file.file_id, file.file_name),
+			DETAIL = 'A newer ODS load shows what CALPADS holds, with or without this file.';
+	END IF;
+	SELECT format('file %s (%s)', f.file_id, f.file_name) INTO later
+	FROM calpads.extract_file f
+	WHERE f.process = file.process AND f.lea = file.lea AND f.post_order > file.post_order
+	ORDER BY f.post_order DESC
+	LIMIT 1;
+	IF later IS NOT NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('file %s (%s) was not the last one posted', file.file_id, file.file_name),
+			HINT = format('Postings are taken back in reverse order; begin with %s.', later);
+	END IF;
+	UPDATE calpads.extract_file f
+	SET posted_at = NULL, posted_by = NULL, posted_over = NULL, post_order = NULL
+	WHERE f.file_id = file.file_id;
+	PERFORM calpads.refresh_file_status(file.batch_id, 'posting taken back');
+	-- What the posting had made obsolete can be posted again.
+	FOR touched IN
+		WITH opened AS (
+			UPDATE calpads.extract_file f SET obsoleted_by = NULL
+			WHERE f.obsoleted_by = file.file_id
+			RETURNING f.batch_id
+		)
+		SELECT DISTINCT o.batch_id FROM opened o ORDER BY o.batch_id
+	LOOP
+		PERFORM calpads.refresh_file_status(touched, format('posting of file %s taken back', file.file_id));
+	END LOOP;
+	SELECT f.* INTO file FROM calpads.extract_file f WHERE f.file_id = file.file_id;
+	RETURN file;
+END;
+$$;
+COMMENT ON FUNCTION calpads.unpost_file(bigint) IS 'takes a posting back; in reverse order of posting';
+
+CREATE FUNCTION calpads.reject_file(file_id bigint, note text) RETURNS calpads.extract_file
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	file calpads.extract_file := calpads.lock_file(file_id);
+BEGIN
+	IF file.status NOT IN ('Post', 'Rejected') THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('file %s (%s) cannot be rejected: it is %s', file.file_id, file.file_name,
+				lower(file.status)),
+			DETAIL = 'Only the file that can be posted next can have been refused by CALPADS.';
+	END IF;
+	UPDATE calpads.extract_file f
+	SET status = 'Rejected', note = reject_file.note
+	WHERE f.file_id = file.file_id
+	RETURNING f.* INTO file;
+	INSERT INTO calpads.file_event (file_id, status, note)
+	VALUES (file.file_id, file.status, reject_file.note);
+	RETURN file;
+END;
+$$;
+COMMENT ON FUNCTION calpads.reject_file(bigint, text) IS
+	'says that CALPADS has refused the file; the next create_extract makes a new batch from what was posted';
+
+CREATE VIEW calpads.history AS
+SELECT l.process, l.lea, NULL::bigint AS batch_id, NULL::bigint AS file_id, l.load_id,
+	NULL::integer AS seq, NULL::text AS category, l.file_name, l.rows_loaded AS records,
+	'Loaded'::text AS status, l.loaded_at AS created_at, l.loaded_by AS created_by,
+	NULL::timestamptz AS posted_at, NULL::text AS posted_by
+FROM calpads.load l
+UNION ALL
+SELECT f.process, f.lea, f.batch_id, f.file_id, b.load_id, f.seq, f.category, f.file_name, f.records,
+	f.status, f.created_at, f.created_by, f.posted_at, f.posted_by
+FROM calpads.extract_file f JOIN calpads.batch b ON b.batch_id = f.batch_id;
+COMMENT ON VIEW calpads.history IS 'the CALPADS History page: every ODS load and every file, with its status';
+
+CREATE VIEW calpads.history_open AS
+SELECT h.* FROM calpads.history h WHERE h.status = 'Post';
+COMMENT ON VIEW calpads.history_open IS 'what can be posted now';
+
+-- ---------------------------------------------------------------------------
+-- 7. The sample district
+--
+-- A fictitious district to try everything on: the SIS tables, filled by
+-- create_sample_district(), and the SENR ODS file of a CALPADS that lags
+-- behind them in every way of spec/senr.md section 7.
+--
+-- The same number of students, seed and calpads.today give the same district:
+-- all choices are hashes of the seed and a number, nothing is drawn at random.
+-- ---------------------------------------------------------------------------
+
+-- 7.1 Choices
+
+CREATE FUNCTION calpads.sample_number(seed integer, what text, number bigint) RETURNS integer
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	RETURN (hashint8extended(number, hashtextextended(what, seed)) & 2147483647)::integer;
+COMMENT ON FUNCTION calpads.sample_number(integer, text, bigint) IS
+	'sample district: a number from 0 that looks random, always the same for seed, purpose and number';
+
+CREATE FUNCTION calpads.sample_pick(choices text[], number integer) RETURNS text
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	RETURN choices[1 + number % cardinality(choices)];
+COMMENT ON FUNCTION calpads.sample_pick(text[], integer) IS
+	'sample district: one of the choices';
+
+CREATE FUNCTION calpads.sample_weekday(day date) RETURNS date
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	RETURN day + CASE date_part('isodow', day) WHEN 6 THEN 2 WHEN 7 THEN 1 ELSE 0 END;
+COMMENT ON FUNCTION calpads.sample_weekday(date) IS
+	'sample district: the day, or the Monday after a weekend';
+
+-- 7.2 Schools and calendar
+
+CREATE FUNCTION calpads.sample_school()
+	RETURNS TABLE (sc integer, name text, cds_school text, low_grade integer, high_grade integer,
+				   do_not_report boolean)
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	VALUES
+		(0, 'Valle Dorado Unified School District', '0000000', -1, 12, false),
+		(101, 'Álamo Elementary School', '6100101', -1, 5, false),
+		(102, 'O''Farrell Elementary School', '6100102', -1, 5, false),
+		(103, 'Las Flores Elementary School', '6100103', -1, 5, false),
+		(201, 'César Chávez Middle School', '6100201', 6, 8, false),
+		(202, 'Mesa Verde Middle School', '6100202', 6, 8, false),
+		(301, 'Valle Dorado High School', '3900301', 9, 12, false),
+		(302, 'Sierra Vista High School', '3900302', 9, 12, false),
+		(391, 'New Horizons Continuation High School', '3900391', 10, 12, false),
+		(900, 'Nonpublic Schools', '0000001', -1, 12, false),
+		(950, 'Valle Dorado Independent Learning Center', '3900950', -1, 12, true);
+END;
+COMMENT ON FUNCTION calpads.sample_school() IS
+	'sample district: its schools; 0 is the district, 900 stands for nonpublic schools, 950 is not reported';
+
+CREATE FUNCTION calpads.sample_school_of(grade integer, number integer) RETURNS integer
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN CASE
+		WHEN grade <= 5 THEN 101 + number % 3
+		WHEN grade <= 8 THEN 201 + number % 2
+		ELSE 301 + number % 2
+	END;
+COMMENT ON FUNCTION calpads.sample_school_of(integer, integer) IS
+	'sample district: the school that a student with this number goes to in a grade';
+
+CREATE FUNCTION calpads.sample_other_school(sc integer) RETURNS integer
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	RETURN CASE sc
+		WHEN 101 THEN 102 WHEN 102 THEN 103 WHEN 103 THEN 101
+		WHEN 201 THEN 202 WHEN 202 THEN 201
+		WHEN 301 THEN 302 WHEN 302 THEN 301
+	END;
+COMMENT ON FUNCTION calpads.sample_other_school(integer) IS
+	'sample district: another school with the same grades; NULL when there is none';
+
+CREATE FUNCTION calpads.sample_calendar()
+	RETURNS TABLE (this_year date, this_start date, this_end date, last_start date, last_end date,
+				   event_days integer)
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT y.this_year, d.this_start, d.this_end,
+		calpads.sample_weekday(make_date(y.calendar_year - 1, 8, 12)),
+		calpads.sample_weekday(make_date(y.calendar_year, 6, 3)),
+		-- An event may have consequences up to four weeks later, all before today.
+		greatest(0, least(calpads.today(), d.this_end) - d.this_start - 45)
+	FROM (SELECT calpads.school_year_start(calpads.today()) AS this_year,
+				date_part('year', calpads.school_year_start(calpads.today()))::integer AS calendar_year) AS y,
+		LATERAL (SELECT calpads.sample_weekday(make_date(y.calendar_year, 8, 12)) AS this_start,
+				calpads.sample_weekday(make_date(y.calendar_year + 1, 6, 3)) AS this_end) AS d;
+END;
+COMMENT ON FUNCTION calpads.sample_calendar() IS
+	'sample district: July 1 of this school year, first and last school day of this and of last year, '
+	'and the number of days in which something may have happened to a student so far (0 in summer)';
+
+-- 7.3 Students: who they are, and what happens to them
+
+CREATE FUNCTION calpads.sample_student(students integer, seed integer)
+	RETURNS TABLE (student_id integer, number integer, story text, grade integer, last_grade integer,
+				   school integer, last_school integer, event_day date)
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
+	WITH calendar AS (SELECT c.this_start, c.event_days FROM calpads.sample_calendar() AS c),
+	-- Places spread evenly over 0 to 999, so that even a small district has some of each story.
+	-- Materialized, or the expressions of one step would be repeated in each use by the next.
+	place AS MATERIALIZED (
+		SELECT n AS number, (n::bigint * 7919 + seed * 271::bigint) % 1000 AS place,
+			calpads.sample_number(seed, 'school', n) AS chance
+		FROM generate_series(1, students + students / 12) AS n),
+	student AS MATERIALIZED (
+		SELECT p.number, p.chance,
+			CASE
+				WHEN p.number > students THEN
+					CASE WHEN p.number % 3 = 0 THEN 'left last year' ELSE 'graduated' END
+				WHEN p.place < 10 THEN 'nonpublic school'
+				WHEN p.place < 18 THEN 'not reported'
+				WHEN p.place < 24 THEN 'tuition'
+				WHEN p.place < 74 THEN 'new'
+				WHEN c.event_days = 0 THEN 'stays'
+				WHEN p.place < 114 THEN 'late'
+				WHEN p.place < 174 THEN 'leaves'
+				WHEN p.place < 214 THEN 'moves'
+				WHEN p.place < 239 THEN 'changes program'
+				WHEN p.place < 259 THEN 'returns'
+				WHEN p.place < 274 THEN 'second school'
+				WHEN p.place < 284 THEN 'short term'
+				WHEN p.place < 292 THEN 'no-show'
+				ELSE 'stays'
+			END AS story,
+			calpads.sample_weekday(c.this_start + 14
+				+ calpads.sample_number(seed, 'event', p.number) % greatest(1, c.event_days)) AS event_day
+		FROM place AS p, calendar AS c),
+	graded AS MATERIALIZED (
+		SELECT s.*,
+			CASE s.story
+				WHEN 'graduated' THEN 13
+				-- Only high schools have a continuation school beside them.
+				WHEN 'short term' THEN 10 + s.chance % 3
+				WHEN 'left last year' THEN calpads.sample_number(seed, 'grade', s.number) % 12 + 1
+				ELSE calpads.sample_number(seed, 'grade', s.number) % 14 - 1
+			END AS grade
+		FROM student AS s)
+	SELECT 100000 + g.number, g.chance, g.story, g.grade, l.last_grade,
+		CASE g.story WHEN 'nonpublic school' THEN 900 WHEN 'not reported' THEN 950
+			ELSE calpads.sample_school_of(g.grade, g.chance) END,
+		CASE g.story WHEN 'nonpublic school' THEN 900 WHEN 'not reported' THEN 950
+			ELSE calpads.sample_school_of(l.last_grade, g.chance) END,
+		g.event_day
+	FROM graded AS g,
+		LATERAL (SELECT CASE
+				WHEN g.story IN ('new', 'late') OR g.grade = -1 THEN NULL
+				-- Half of the kindergarten was in transitional kindergarten before.
+				WHEN g.grade = 0 AND g.chance % 2 = 0 THEN NULL
+				ELSE g.grade - 1
+			END AS last_grade) AS l;
+END;
+COMMENT ON FUNCTION calpads.sample_student(integer, integer) IS
+	'sample district: one row per student: number from 0 that decides the details, what happens to the '
+	'student (story), grade and school of this and of last year (-1 = transitional kindergarten), day of the event';
+
+CREATE FUNCTION calpads.sample_enrollment(students integer, seed integer)
+	RETURNS TABLE (student_id integer, school integer, start_date date, leave_date date, leave_reason text,
+				   grade integer, program text, transfer text, residence text, nonpublic_school text)
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
+	WITH student AS MATERIALIZED (SELECT s.* FROM calpads.sample_student(students, seed) AS s),
+	calendar AS (SELECT c.* FROM calpads.sample_calendar() AS c),
+	enrollment AS (
+		-- last year
+		SELECT s.*, s.last_school AS sc, c.last_start AS start_date,
+			CASE s.story WHEN 'left last year'
+				THEN calpads.sample_weekday(c.last_start + 60 + s.number % 180)
+				ELSE c.last_end END AS leave_date,
+			CASE WHEN s.story = 'left last year' THEN
+					calpads.sample_pick('{160,180,200,240,140}', s.number)
+				-- A blank reason is the year end as usual; these finished their school.
+				WHEN s.story = 'graduated' OR s.school <> s.last_school THEN '230' END AS leave_reason,
+			s.last_grade AS row_grade, 'R' AS program, s.number % 25 = 0 AS transferred
+		FROM student AS s, calendar AS c
+		WHERE s.last_grade IS NOT NULL
+		UNION ALL
+		-- this year
+		SELECT s.*, s.school,
+			CASE s.story WHEN 'late' THEN s.event_day ELSE c.this_start END,
+			CASE WHEN s.story IN ('leaves', 'moves', 'changes program', 'returns') THEN s.event_day END,
+			CASE s.story
+				WHEN 'leaves' THEN calpads.sample_pick('{160,160,180,200,240,140}', s.number)
+				WHEN 'moves' THEN '160'
+				WHEN 'changes program' THEN '440'
+				WHEN 'returns' THEN '160' END,
+			s.grade, CASE s.story WHEN 'tuition' THEN 'T' ELSE 'R' END,
+			s.number % 25 = 0 AND s.story <> 'changes program'
+		FROM student AS s, calendar AS c
+		WHERE s.story NOT IN ('graduated', 'left last year', 'no-show')
+		UNION ALL
+		-- what follows on the first enrollment of this year; a changed program
+		-- is that the student now lives in another district
+		SELECT s.*,
+			CASE WHEN s.story <> 'moves' THEN s.school
+				WHEN s.grade >= 10 AND s.number % 3 = 0 THEN 391
+				ELSE calpads.sample_other_school(s.school) END,
+			CASE s.story
+				WHEN 'moves' THEN calpads.sample_weekday(s.event_day + 1)
+				WHEN 'changes program' THEN s.event_day + 1
+				WHEN 'returns' THEN calpads.sample_weekday(s.event_day + 21) END,
+			NULL, NULL, s.grade, 'R', s.story = 'changes program' OR s.number % 25 = 0
+		FROM student AS s
+		WHERE s.story IN ('moves', 'changes program', 'returns')
+		UNION ALL
+		-- beside the first enrollment of this year
+		SELECT s.*,
+			CASE s.story WHEN 'short term' THEN 391 ELSE calpads.sample_other_school(s.school) END,
+			CASE s.story WHEN 'short term' THEN s.event_day ELSE c.this_start END,
+			CASE WHEN s.story = 'short term' THEN calpads.sample_weekday(s.event_day + 17)
+				WHEN s.number % 2 = 0 THEN s.event_day END,
+			CASE WHEN s.story = 'short term' THEN '160' WHEN s.number % 2 = 0 THEN '170' END,
+			s.grade, CASE s.story WHEN 'short term' THEN 'X' ELSE 'S' END, false
+		FROM student AS s, calendar AS c
+		WHERE s.story IN ('second school', 'short term'))
+	SELECT e.student_id, e.sc, e.start_date, e.leave_date, e.leave_reason, e.row_grade, e.program,
+		CASE WHEN e.transferred THEN 'I' END,
+		CASE WHEN e.transferred THEN '99222220000000' END,
+		CASE WHEN e.sc = 900 THEN '7090001' END
+	FROM enrollment AS e;
+END;
+COMMENT ON FUNCTION calpads.sample_enrollment(integer, integer) IS
+	'sample district: the enrollments of last year and this year, in local codes; leave_date is the last day';
+
+CREATE FUNCTION calpads.sample_first_name(number integer) RETURNS text
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	RETURN calpads.sample_pick('{María,José,Zoë,Liam,Olivia,Noah,Renée,Ángel,Sofía,D''Andre,Chloé,Mateo,'
+		'Aaliyah,Jesús,Siobhán,Ethan,Ming-Wei,Lucía,André,Priya,François,Ximena,Jürgen,Mia,Thiago,Anaïs,'
+		'Elijah,Inés,Håkon,Ava,"William \"Bill\"",Camila,Óscar,Hmong Mee,Emma,Joaquín,Fátima,Lars,Nevaeh,'
+		'Sebastián,Amélie}', number);
+COMMENT ON FUNCTION calpads.sample_first_name(integer) IS
+	'sample district: a first name; one holds double quotes';
+
+CREATE FUNCTION calpads.sample_last_name(number integer) RETURNS text
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	RETURN calpads.sample_pick('{García,O''Brien,Nguyen,Muñoz,Smith,D''Angelo,Peña,López-Hernández,Johnson,'
+		'Ibáñez,De la Cruz,Kim,Gutiérrez,Müller,Singh,O''Neill,Hernández,Patel,Núñez,Vang,Castañeda,Ortiz,'
+		'Brown,Beauchêne,Rodríguez,Tran,St. James,Martínez,Çelik,Yang,Ramírez,Lindström,Williams,Zúñiga,'
+		'Chen,Domínguez,Fa''amoe}', number);
+COMMENT ON FUNCTION calpads.sample_last_name(integer) IS
+	'sample district: a last name';
+
+-- 7.4 The SIS tables
+
+CREATE FUNCTION calpads.sample_fill_schools(schema text) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	EXECUTE format($sql$
+		INSERT INTO %1$I.loc (cd, nm, snm, cc, dc, sc, tg, dnr, u, lo, hi)
+		SELECT s.sc, s.name, left(s.name, 20), '99', '76543', s.cds_school, '', s.do_not_report, 0,
+			s.low_grade, s.high_grade
+		FROM calpads.sample_school() AS s
+		UNION ALL
+		SELECT 999, 'Inactive Students', 'Inactive', '99', '76543', '0000000', 'I', false, 0, -1, 12
+	$sql$, schema);
+	EXECUTE format($sql$
+		INSERT INTO %1$I.chi (id, ty, cds)
+		SELECT s.sc::text, '1', '9976543' || s.cds_school FROM calpads.sample_school() AS s WHERE s.sc > 0
+		UNION ALL
+		SELECT '1001', '1', '99222223922001'
+	$sql$, schema);
+	EXECUTE format($sql$
+		INSERT INTO %1$I.day (sc, dy, dt, ho)
+		SELECT s.sc, row_number() OVER (PARTITION BY s.sc, y.first_day ORDER BY d.day), d.day::date,
+			CASE WHEN to_char(d.day, 'MMDD') BETWEEN '1221' AND '1231'
+				OR to_char(d.day, 'MMDD') BETWEEN '0101' AND '0103'
+				OR to_char(d.day, 'MMDD') = '1111' THEN '#' ELSE '' END
+		FROM calpads.sample_calendar() AS c,
+			LATERAL (VALUES (c.last_start, c.last_end), (c.this_start, c.this_end)) AS y (first_day, last_day),
+			LATERAL generate_series(y.first_day, y.last_day, interval '1 day') AS d (day),
+			calpads.sample_school() AS s
+		WHERE date_part('isodow', d.day) < 6
+	$sql$, schema);
+END;
+$$;
+COMMENT ON FUNCTION calpads.sample_fill_schools(text) IS
+	'sample district: fills LOC, CHI and DAY';
+
+CREATE FUNCTION calpads.sample_fill_translations(schema text) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	EXECUTE format($sql$
+		INSERT INTO %1$I.xrf (tc, sc, tc1, fc1, cd1, cd)
+		SELECT 'CLPD', 0, t.table_name, t.field, t.local_code, t.code
+		FROM (
+			SELECT 'STU', 'GR', grade::text, CASE grade WHEN -1 THEN 'TK' WHEN 0 THEN 'KN'
+				ELSE to_char(grade, 'FM00') END
+			FROM generate_series(-1, 12) AS grade
+			UNION ALL VALUES
+				('STU', 'SP', 'R', '10'), ('STU', 'SP', 'S', '20'), ('STU', 'SP', 'X', '30'), ('STU', 'SP', 'T', '50'),
+				('STU', 'IT', 'I', '1'),
+				('STU', 'BST', 'CA', 'US-CA'), ('STU', 'BCU', 'USA', 'US'), ('STU', 'BCU', 'MEX', 'MX'),
+				('STU', 'HSG', 'D', '100'), ('STU', 'HSG', 'P', '480'),
+				('STU', 'HL', '00', 'ENG'), ('STU', 'HL', '01', 'SPA'),
+				('STU', 'LF', 'E', 'EO'), ('STU', 'LF', 'L', 'EL'), ('STU', 'LF', 'R', 'RFEP'),
+				('ATT', 'RS', '140', 'E140'), ('ATT', 'RS', '160', 'T160'), ('ATT', 'RS', '165', 'T165'),
+				('ATT', 'RS', '167', 'T167'), ('ATT', 'RS', '170', 'E170'), ('ATT', 'RS', '180', 'T180'),
+				('ATT', 'RS', '200', 'T200'), ('ATT', 'RS', '230', 'E230'), ('ATT', 'RS', '240', 'T240'),
+				('ATT', 'RS', '470', 'N470')
+			) AS t (table_name, field, local_code, code)
+	$sql$, schema);
+END;
+$$;
+COMMENT ON FUNCTION calpads.sample_fill_translations(text) IS
+	'sample district: fills XRF, the translation of local codes';
+
+CREATE FUNCTION calpads.sample_fill_enrollments(schema text, students integer, seed integer) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	EXECUTE format($sql$
+		INSERT INTO %1$I.enr (id, sc, sn, yr, ed, ld, er, gr, pr, it, itd, hs, nps)
+		SELECT e.student_id, e.school, e.student_id - 100000,
+			date_part('year', calpads.school_year_start(e.start_date))::text,
+			e.start_date, e.leave_date, e.leave_reason, e.grade, e.program, e.transfer, e.residence, 0,
+			e.nonpublic_school
+		FROM calpads.sample_enrollment($1, $2) AS e
+	$sql$, schema) USING students, seed;
+	EXECUTE format('ANALYZE %I.enr', schema);
+	EXECUTE format($sql$
+		INSERT INTO %1$I.att (sc, sn, dt, cd, rs, pr, gr, itd)
+		SELECT e.sc, e.sn, event.day, event.code, event.reason, e.pr, e.gr, e.itd
+		FROM calpads.sample_calendar() AS c
+			JOIN %1$I.enr AS e ON e.ed >= c.this_start,
+			LATERAL (VALUES (e.ed, 'E', NULL), (e.ld, 'L', e.er)) AS event (day, code, reason)
+		WHERE event.day IS NOT NULL
+	$sql$, schema);
+END;
+$$;
+COMMENT ON FUNCTION calpads.sample_fill_enrollments(text, integer, integer) IS
+	'sample district: fills ENR and ATT';
+
+-- STU has one row for each school of this year, and stays for schools that
+-- the student left with a reason.
+CREATE FUNCTION calpads.sample_fill_students(schema text, students integer, seed integer) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	EXECUTE format($sql$
+		WITH student AS MATERIALIZED (
+			SELECT s.*, calpads.sample_number($2, 'name', s.student_id) AS name,
+				calpads.sample_number($2, 'person', s.student_id) AS person
+			FROM calpads.sample_student($1, $2) AS s),
+		place AS (
+			SELECT DISTINCT ON (e.id, e.sc) e.id, e.sc, e.gr, e.pr, e.it, e.itd, e.ed, e.ld, e.er,
+				first_value(e.ed) OVER (PARTITION BY e.id, e.sc ORDER BY e.ed) AS first_day
+			FROM %1$I.enr AS e
+			ORDER BY e.id, e.sc, e.ed DESC)
+		INSERT INTO %1$I.stu (sc, sn, id, cid, ln, fn, mn, fna, bd, gn, gr, ng, bcy, bst, bcu, ed, dd, ld, tg,
+			sp, it, itd, hs, hl, lf, eth, rc1, ad, cy, st, zc, hsg, cco, gex, swr, swd, fk)
+		SELECT p.sc, s.student_id - 100000, s.student_id,
+			-- 7654321 has no common factor with the modulus: no two students share an SSID.
+			to_char(9000000000 + (s.student_id * 7654321::bigint + $2 * 104729::bigint) %% 999999937, 'FM0000000000'),
+			calpads.sample_last_name(s.name), calpads.sample_first_name(s.person),
+			CASE WHEN s.person %% 3 = 0 THEN calpads.sample_first_name(s.person / 41) END,
+			CASE WHEN s.person %% 29 = 0 THEN '"' || left(calpads.sample_first_name(s.person), 2) || '"' END,
+			-- so that a kindergarten student is five on September 1
+			make_date(date_part('year', c.this_year)::integer - 6 - s.grade, 9, 2) + s.person %% 365,
+			CASE WHEN s.person %% 97 = 0 THEN 'X' WHEN s.person %% 2 = 0 THEN 'F' ELSE 'M' END,
+			p.gr, p.gr + 1,
+			CASE WHEN s.name %% 6 = 0 THEN 'Tepatitlán' ELSE 'Valle Dorado' END,
+			CASE WHEN s.name %% 6 = 0 THEN NULL ELSE 'CA' END,
+			CASE WHEN s.name %% 6 = 0 THEN 'MEX' ELSE 'USA' END,
+			p.first_day, p.first_day, p.ld,
+			CASE WHEN s.story = 'no-show' THEN 'N' WHEN p.ld IS NULL THEN '' ELSE 'I' END,
+			p.pr, p.it, p.itd, 0,
+			CASE WHEN s.name %% 3 = 0 THEN '01' ELSE '00' END, CASE WHEN s.name %% 6 = 0 THEN 'L' ELSE 'E' END,
+			CASE WHEN s.name %% 3 = 0 THEN 'Y' ELSE 'N' END, calpads.sample_pick('{700,600,100,400,208}', s.name),
+			s.name %% 9000 + 100 || ' Calle del Sol', 'Valle Dorado', 'CA', '95999',
+			CASE WHEN s.story = 'graduated' THEN 'D' WHEN p.er = '230' THEN 'P' END,
+			CASE WHEN s.story = 'graduated' THEN CASE WHEN s.person %% 2 = 0 THEN 'Y' ELSE 'N' END END,
+			CASE s.story WHEN 'graduated' THEN 'N' END,
+			CASE s.story WHEN 'no-show' THEN '180' END, CASE s.story WHEN 'no-show' THEN p.ld END,
+			s.student_id / 2
+		FROM place AS p JOIN student AS s ON s.student_id = p.id, calpads.sample_calendar() AS c
+		WHERE p.ed >= c.this_start OR p.er IS NOT NULL OR s.story = 'no-show'
+	$sql$, schema) USING students, seed;
+	EXECUTE format('ANALYZE %I.stu', schema);
+END;
+$$;
+COMMENT ON FUNCTION calpads.sample_fill_students(text, integer, integer) IS
+	'sample district: fills STU; needs ENR';
+
+CREATE FUNCTION calpads.sample_fill_student_details(schema text) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	EXECUTE format($sql$
+		INSERT INTO %1$I.lsi (id, lfn, lln, gn)
+		SELECT DISTINCT s.id, 'Alexis', s.ln, s.gn FROM %1$I.stu AS s WHERE s.id %% 71 = 0
+	$sql$, schema);
+	EXECUTE format($sql$
+		INSERT INTO %1$I.cse (id, di, ed, pt, ss, swd)
+		SELECT DISTINCT ON (s.id) s.id, calpads.sample_pick('{290,240,320,210}', s.id), s.ed, '100',
+			CASE s.sc WHEN 900 THEN '7090001' ELSE l.sc END, 'Y'
+		FROM %1$I.stu AS s JOIN %1$I.loc AS l ON l.cd = s.sc
+		WHERE s.id %% 8 = 0 OR s.sc = 900
+		ORDER BY s.id, s.ed DESC
+	$sql$, schema);
+	EXECUTE format($sql$
+		INSERT INTO %1$I.con (pid, sq, "or", ln, fn, elv, cd, pc, lw, rl)
+		SELECT DISTINCT s.id, g.guardian, g.guardian, s.ln, calpads.sample_first_name(s.fk * 7 + g.guardian),
+			calpads.sample_pick('{10,11,12,13,14}', s.fk + g.guardian), 'P' || g.guardian,
+			CASE g.guardian WHEN 1 THEN 'Y' ELSE 'N' END, 'Y', 'Parent'
+		FROM %1$I.stu AS s, generate_series(1, 2) AS g (guardian)
+	$sql$, schema);
+	EXECUTE format($sql$
+		INSERT INTO %1$I.lac (id, eac, ead, uss, sd)
+		SELECT DISTINCT ON (s.id) s.id, CASE s.lf WHEN 'L' THEN 'EL' ELSE 'EO' END, s.dd, s.dd,
+			CASE s.lf WHEN 'L' THEN s.dd END
+		FROM %1$I.stu AS s ORDER BY s.id, s.dd
+	$sql$, schema);
+	EXECUTE format($sql$
+		INSERT INTO %1$I.fre (id, cd, esd, src)
+		SELECT DISTINCT s.id, calpads.sample_pick('{F,F,R}', s.fk), c.this_start, 'DC'
+		FROM %1$I.stu AS s, calpads.sample_calendar() AS c WHERE s.fk %% 2 = 0
+	$sql$, schema);
+	EXECUTE format($sql$
+		INSERT INTO %1$I.pgm (pid, sq, cd, esd, scl)
+		SELECT DISTINCT s.id, 1, calpads.sample_pick('{127,135,192}', s.fk), c.this_start, 0
+		FROM %1$I.stu AS s, calpads.sample_calendar() AS c WHERE s.fk %% 12 = 0
+	$sql$, schema);
+END;
+$$;
+COMMENT ON FUNCTION calpads.sample_fill_student_details(text) IS
+	'sample district: fills LSI, CSE, CON, LAC, FRE and PGM; needs STU';
+
+-- 7.5 CALPADS, lagging behind
+
+CREATE FUNCTION calpads.sample_picture() RETURNS SETOF calpads.senr
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	fields text;
+BEGIN
+	SELECT string_agg(format('p.%I::%s', a.attname, a.atttypid::regtype), ', ' ORDER BY a.attnum) INTO fields
+	FROM pg_attribute AS a
+	WHERE a.attrelid = 'calpads.senr'::regclass AND a.attnum > 0 AND NOT a.attisdropped;
+	RETURN QUERY EXECUTE format('SELECT %s FROM %I.senr AS p WHERE p.problems IS NULL',
+		fields, calpads.setting('sis_schema'));
+END;
+$$;
+COMMENT ON FUNCTION calpads.sample_picture() IS
+	'sample district: the records of sis.senr that can be sent';
+
+CREATE FUNCTION calpads.sample_lag() RETURNS TABLE (shape text, lag text, share numeric)
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	VALUES
+		('stayed', 'exit that never was', 0.006), ('stayed', 'later start', 0.008),
+		('stayed', 'other school', 0.005), ('stayed', 'other grade', 0.010), ('stayed', 'other status', 0.004),
+		('stayed', 'other transfer', 0.008), ('stayed', 'second enrollment', 0.006),
+		('stayed', 'no-show left over', 0.010), ('stayed', 'last year open', 0.010), ('stayed', 'missing', 0.010),
+		('stayed', 'other spelling', 0.030), ('stayed', 'stranger', 0.004), ('stayed', 'stranger twice', 0.002),
+		('new', 'later start', 0.050), ('new', 'other school', 0.030), ('new', 'missing', 0.100),
+		('new', 'other spelling', 0.050), ('new', 'enrollment before', 0.050),
+		('left', 'missing exit', 0.400), ('left', 'earlier exit', 0.150), ('left', 'other reason', 0.150),
+		('left', 'missing', 0.050),
+		('moved', 'missing exit', 0.500), ('moved', 'earlier exit', 0.100), ('moved', 'missing', 0.150),
+		('changed', 'missing exit', 0.200), ('changed', 'earlier boundary', 0.250),
+		('changed', 'later boundary', 0.250),
+		('returned', 'missing exit', 0.400), ('returned', 'missing', 0.150),
+		('former', 'last year open', 0.150), ('former', 'other reason', 0.150);
+END;
+COMMENT ON FUNCTION calpads.sample_lag() IS
+	'sample district: in what ways CALPADS lags behind, and for what share of the students of a shape; '
+	'the removals of all of them stay below five percent of the rows of this year';
+
+-- The shape of a student is what the enrollments of the SIS look like together;
+-- place 1 is the first row of this year, place 0 and below are earlier years.
+CREATE FUNCTION calpads.sample_timeline() RETURNS TABLE (enrollment calpads.senr, shape text, place integer)
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
+	WITH picture AS MATERIALIZED (
+		SELECT p AS enrollment, p.ssid, p.enrollment_start_date AS start_date, p.enrollment_exit_date AS exit_date,
+			p.enrollment_start_date >= c.this_year AS is_this_year
+		FROM calpads.sample_picture() AS p, calpads.sample_calendar() AS c),
+	student AS (
+		SELECT p.ssid,
+			count(*) FILTER (WHERE p.is_this_year) AS this_year,
+			count(*) FILTER (WHERE NOT p.is_this_year) AS last_year,
+			count(DISTINCT (p.enrollment).school_of_attendance) FILTER (WHERE p.is_this_year) AS schools,
+			bool_and(p.exit_date IS NOT NULL) AS is_closed,
+			max(p.start_date) - min(p.exit_date) FILTER (WHERE p.is_this_year) AS gap,
+			bool_or((p.enrollment).enrollment_status_code <> '10') AS is_special
+		FROM picture AS p
+		GROUP BY p.ssid)
+	SELECT p.enrollment,
+		CASE
+			WHEN s.is_special THEN 'special'
+			WHEN s.this_year = 0 THEN 'former'
+			WHEN s.this_year > 2 THEN 'special'
+			WHEN s.this_year = 2 AND s.schools = 2 THEN 'moved'
+			WHEN s.this_year = 2 AND s.gap = 1 THEN 'changed'
+			WHEN s.this_year = 2 THEN 'returned'
+			WHEN s.is_closed THEN 'left'
+			WHEN s.last_year > 0 THEN 'stayed'
+			ELSE 'new'
+		END,
+		(row_number() OVER (PARTITION BY p.ssid ORDER BY p.start_date) - s.last_year)::integer
+	FROM picture AS p JOIN student AS s ON s.ssid = p.ssid;
+END;
+COMMENT ON FUNCTION calpads.sample_timeline() IS
+	'sample district: each record of sis.senr with the shape of its student and its place among the student''s records';
+
+CREATE FUNCTION calpads.sample_lagging(seed integer)
+	RETURNS TABLE (enrollment calpads.senr, lag text, place integer)
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
+	WITH timeline AS MATERIALIZED (SELECT t.*, (t.enrollment).ssid FROM calpads.sample_timeline() AS t),
+	student AS (
+		SELECT s.ssid, s.shape,
+			(row_number() OVER (PARTITION BY s.shape
+				ORDER BY calpads.sample_number(seed, 'lag', s.ssid::bigint), s.ssid) - 0.5)
+				/ count(*) OVER (PARTITION BY s.shape) AS fraction
+		FROM (SELECT DISTINCT t.ssid, t.shape FROM timeline AS t) AS s),
+	lag AS (
+		SELECT l.shape, l.lag, sum(l.share) OVER shape_order - l.share AS from_fraction,
+			sum(l.share) OVER shape_order AS to_fraction
+		FROM calpads.sample_lag() AS l
+		WINDOW shape_order AS (PARTITION BY l.shape ORDER BY l.lag COLLATE "C"))
+	SELECT t.enrollment, l.lag, t.place
+	FROM timeline AS t
+		JOIN student AS s ON s.ssid = t.ssid
+		LEFT JOIN lag AS l ON l.shape = s.shape AND s.fraction >= l.from_fraction AND s.fraction < l.to_fraction;
+END;
+COMMENT ON FUNCTION calpads.sample_lagging(integer) IS
+	'sample district: each record of sis.senr with the way in which CALPADS lags behind for its student, or NULL';
+
+CREATE FUNCTION calpads.sample_cds_of_other_school(cds_school text) RETURNS text
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	RETURN (SELECT other.cds_school
+			FROM calpads.sample_school() AS s, calpads.sample_school() AS other
+			WHERE s.cds_school = sample_cds_of_other_school.cds_school
+				AND other.sc = calpads.sample_other_school(s.sc));
+COMMENT ON FUNCTION calpads.sample_cds_of_other_school(text) IS
+	'sample district: the state code of another school with the same grades; NULL when there is none';
+
+-- Each object in the array stands for one row that CALPADS has in place of the
+-- record, and names the fields in which that row differs from it.
+CREATE FUNCTION calpads.sample_rows_in_calpads(lag text, place integer, enrollment calpads.senr) RETURNS jsonb
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	as_it_is constant jsonb = '{}';
+	no_exit constant jsonb = '{"enrollment_exit_date": null, "student_exit_reason_code": null,
+		"student_school_completion_status": null, "expected_receiver_school_of_attendance": null,
+		"student_met_all_uc_csu_requirements_indicator": null,
+		"student_golden_state_seal_merit_diploma_indicator": null,
+		"student_seal_of_biliteracy_indicator": null, "graduation_exemption_indicator": null}';
+	stranger constant jsonb = jsonb_build_object('ssid', '8' || substr(enrollment.ssid, 2),
+		'local_student_id', '9' || enrollment.local_student_id, 'student_legal_first_name', 'Unknown');
+	start_date constant date = enrollment.enrollment_start_date;
+	exit_date constant date = enrollment.enrollment_exit_date;
+	first_day date;
+	other_school constant text = calpads.sample_cds_of_other_school(enrollment.school_of_attendance);
+BEGIN
+	IF place < 1 AND lag NOT IN ('last year open', 'other spelling', 'other reason')
+		OR other_school IS NULL AND lag IN ('other school', 'second enrollment', 'no-show left over', 'enrollment before')
+	THEN
+		RETURN jsonb_build_array(as_it_is);
+	END IF;
+	IF lag = 'enrollment before' THEN
+		SELECT c.this_start INTO first_day FROM calpads.sample_calendar() AS c;
+	END IF;
+	RETURN CASE lag
+		WHEN 'missing' THEN '[]'
+		WHEN 'missing exit' THEN CASE place WHEN 1 THEN jsonb_build_array(no_exit) ELSE '[]' END
+		WHEN 'last year open' THEN CASE place WHEN 0 THEN jsonb_build_array(no_exit)
+			WHEN 1 THEN '[]' ELSE jsonb_build_array(as_it_is) END
+		WHEN 'earlier exit' THEN jsonb_build_array(jsonb_build_object('enrollment_exit_date', exit_date - 4))
+		WHEN 'other reason' THEN jsonb_build_array(CASE
+			WHEN exit_date IS NULL OR enrollment.student_exit_reason_code IN ('E230', 'E150') THEN as_it_is
+			ELSE jsonb_build_object('student_exit_reason_code', CASE
+				WHEN place < 1 AND enrollment.student_exit_reason_code <> 'E155' THEN 'E155'
+				WHEN enrollment.student_exit_reason_code = 'T160' THEN 'T180'
+				ELSE 'T160' END) END)
+		WHEN 'exit that never was' THEN jsonb_build_array(CASE
+			WHEN start_date + 21 > calpads.today() THEN as_it_is
+			ELSE jsonb_build_object('enrollment_exit_date', start_date + 21, 'student_exit_reason_code', 'T160') END)
+		WHEN 'later start' THEN jsonb_build_array(jsonb_build_object('enrollment_start_date', start_date + 2))
+		WHEN 'earlier boundary' THEN jsonb_build_array(CASE place
+			WHEN 1 THEN jsonb_build_object('enrollment_exit_date', exit_date - 3)
+			ELSE jsonb_build_object('enrollment_start_date', start_date - 3) END)
+		WHEN 'later boundary' THEN jsonb_build_array(CASE place
+			WHEN 1 THEN jsonb_build_object('enrollment_exit_date', exit_date + 5)
+			ELSE jsonb_build_object('enrollment_start_date', start_date + 5) END)
+		WHEN 'other school' THEN jsonb_build_array(jsonb_build_object('school_of_attendance', other_school))
+		WHEN 'other grade' THEN jsonb_build_array(jsonb_build_object('grade_level_code',
+			CASE enrollment.grade_level_code WHEN 'TK' THEN 'KN' WHEN 'KN' THEN 'TK' WHEN '12' THEN '11'
+				ELSE to_char(enrollment.grade_level_code::integer + 1, 'FM00') END))
+		WHEN 'other status' THEN jsonb_build_array('{"enrollment_status_code": "20"}'::jsonb)
+		WHEN 'other transfer' THEN jsonb_build_array(CASE WHEN enrollment.student_school_transfer_code IS NULL
+			THEN '{"student_school_transfer_code": "1", "district_of_geographic_residence_code": "9933333"}'::jsonb
+			ELSE '{"student_school_transfer_code": null, "district_of_geographic_residence_code": null}' END)
+		WHEN 'other spelling' THEN jsonb_build_array(jsonb_build_object(
+			'student_legal_first_name', upper(enrollment.student_legal_first_name)))
+		WHEN 'second enrollment' THEN jsonb_build_array(as_it_is,
+			jsonb_build_object('school_of_attendance', other_school, 'enrollment_status_code', '20'))
+		WHEN 'enrollment before' THEN jsonb_build_array(as_it_is) || CASE WHEN start_date < first_day + 14 THEN '[]'
+			ELSE jsonb_build_array(jsonb_build_object('school_of_attendance', other_school,
+				'enrollment_start_date', first_day, 'enrollment_exit_date', start_date - 3,
+				'student_exit_reason_code', 'T160')) END
+		WHEN 'no-show left over' THEN jsonb_build_array(as_it_is,
+			jsonb_build_object('school_of_attendance', other_school,
+				'enrollment_exit_date', start_date - 1, 'student_exit_reason_code', 'N470'))
+		WHEN 'stranger' THEN jsonb_build_array(as_it_is, stranger)
+		WHEN 'stranger twice' THEN jsonb_build_array(as_it_is,
+			stranger || jsonb_build_object('enrollment_exit_date', start_date + 9, 'student_exit_reason_code', 'T160'),
+			stranger || jsonb_build_object('enrollment_start_date', start_date + 14))
+	END;
+END;
+$$;
+COMMENT ON FUNCTION calpads.sample_rows_in_calpads(text, integer, calpads.senr) IS
+	'sample district: what CALPADS has in place of a record when it lags behind in this way';
+
+-- Rows of the school that the district does not report; somebody reported them
+-- by hand.
+CREATE FUNCTION calpads.sample_unreported_rows() RETURNS SETOF calpads.senr
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY EXECUTE format($sql$
+		SELECT record.*
+		FROM %1$I.enr AS e
+			JOIN %1$I.stu AS s ON s.id = e.id AND s.sc = e.sc
+			JOIN calpads.sample_school() AS school ON school.sc = e.sc AND school.do_not_report
+			JOIN calpads.sample_calendar() AS c ON e.ed >= c.this_start,
+			LATERAL jsonb_populate_record(NULL::calpads.senr, jsonb_build_object(
+				'reporting_lea', '9976543', 'school_of_attendance', school.cds_school,
+				'academic_year_id', calpads.academic_year(e.ed), 'ssid', s.cid, 'local_student_id', s.id,
+				'student_legal_first_name', s.fn, 'student_legal_last_name', s.ln, 'student_birth_date', s.bd,
+				'student_gender_code', s.gn, 'student_birth_country_code', 'US', 'enrollment_start_date', e.ed,
+				'enrollment_status_code', '10',
+				'grade_level_code', CASE e.gr WHEN -1 THEN 'TK' WHEN 0 THEN 'KN' ELSE to_char(e.gr, 'FM00') END)
+			) AS record
+	$sql$, calpads.setting('sis_schema'));
+END;
+$$;
+COMMENT ON FUNCTION calpads.sample_unreported_rows() IS
+	'sample district: what CALPADS has of the school that the district does not report';
+
+CREATE FUNCTION calpads.sample_ods(seed integer) RETURNS SETOF calpads.senr
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
+	WITH lagging AS MATERIALIZED (SELECT l.* FROM calpads.sample_lagging(seed) AS l)
+	SELECT (l.enrollment).* FROM lagging AS l WHERE l.lag IS NULL
+	UNION ALL
+	SELECT held.*
+	FROM lagging AS l,
+		LATERAL jsonb_array_elements(calpads.sample_rows_in_calpads(l.lag, l.place, l.enrollment)) AS row (changes),
+		LATERAL jsonb_populate_record(l.enrollment, row.changes) AS held
+	WHERE l.lag IS NOT NULL
+	UNION ALL
+	SELECT u.* FROM calpads.sample_unreported_rows() AS u;
+END;
+COMMENT ON FUNCTION calpads.sample_ods(integer) IS
+	'sample district: the enrollments that CALPADS holds';
+
+-- A SENR-R record: the fields of SENR, then upload date and last update.
+CREATE FUNCTION calpads.sample_file(seed integer) RETURNS bytea
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	fields text;
+	content text;
+BEGIN
+	SELECT string_agg(
+			CASE
+				WHEN a.attname = 'record_type_code' THEN quote_literal('SENR-R')
+				WHEN a.attname = 'transaction_type_code' THEN 'NULL'
+				WHEN a.atttypid = 'date'::regtype THEN format('to_char(o.%I, ''YYYYMMDD'')', a.attname)
+				ELSE format('o.%I', a.attname)
+			END, ', ' ORDER BY a.attnum)
+	INTO fields
+	FROM pg_attribute AS a
+	WHERE a.attrelid = 'calpads.senr'::regclass AND a.attnum > 0 AND NOT a.attisdropped;
+	EXECUTE format($sql$
+		SELECT string_agg(array_to_string(ARRAY[%s, day.day, day.day], '^', '') || E'\r\n', ''
+			ORDER BY o.school_of_attendance COLLATE "C", o.ssid COLLATE "C", o.enrollment_start_date)
+		FROM calpads.sample_ods($1) AS o, to_char(calpads.today() - 1, 'YYYYMMDD') AS day
+	$sql$, fields) USING seed INTO content;
+	RETURN convert_to(content, 'UTF8');
+END;
+$$;
+COMMENT ON FUNCTION calpads.sample_file(integer) IS
+	'sample district: the SENR ODS extract, byte for byte as CALPADS would give it';
+
+-- 7.6 The whole
+
+CREATE FUNCTION calpads.create_sample_district(students integer DEFAULT 500, seed integer DEFAULT 1) RETURNS bytea
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	schema constant text = calpads.setting('sis_schema');
+	has_students boolean;
+BEGIN
+	IF students NOT BETWEEN 1 AND 1000000 THEN
+		RAISE EXCEPTION 'a sample district has 1 to 1000000 students, not %', students
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	PERFORM calpads.create_sis_schema(schema);
+	EXECUTE format('SELECT EXISTS (SELECT FROM %I.stu)', schema) INTO has_students;
+	IF has_students THEN
+		RAISE EXCEPTION 'schema "%" already has students', schema
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				HINT = 'Make the sample district in a new database, or in another schema by the setting calpads.sis_schema.';
+	END IF;
+	PERFORM calpads.sample_fill_schools(schema);
+	PERFORM calpads.sample_fill_translations(schema);
+	PERFORM calpads.sample_fill_enrollments(schema, students, seed);
+	PERFORM calpads.sample_fill_students(schema, students, seed);
+	PERFORM calpads.sample_fill_student_details(schema);
+	RETURN calpads.sample_file(seed);
+END;
+$$;
+COMMENT ON FUNCTION calpads.create_sample_district(integer, integer) IS
+	'fills the empty SIS tables with a fictitious district (makes them when they are missing) and returns the SENR ODS '
+	'file, for load_ods(), of a CALPADS that lags behind it; the same arguments and calpads.today give the same district';
+-- ---------------------------------------------------------------------------
+-- 8. Privileges: nothing for PUBLIC, two roles' worth on request
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION calpads.grant_access(role_name regrole, access text) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	member record;
+	writer boolean := access = 'operator';
+BEGIN
+	IF access IS NULL OR access NOT IN ('reader', 'operator') THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('there is no access %L', access),
+			HINT = 'The kinds of access are: reader, operator.';
+	END IF;
+	EXECUTE format('GRANT USAGE ON SCHEMA calpads TO %s', role_name);
+	FOR member IN
+		SELECT d.objid::regclass AS relation, c.relkind
+		FROM pg_depend d JOIN pg_class c ON c.oid = d.objid
+		WHERE d.deptype = 'e' AND d.classid = 'pg_class'::regclass
+			AND d.refobjid = (SELECT e.oid FROM pg_extension e WHERE e.extname = 'calpads')
+			AND c.relkind IN ('r', 'v', 'S')
+	LOOP
+		IF member.relkind = 'S' THEN
+			CONTINUE WHEN NOT writer;
+			EXECUTE format('GRANT USAGE ON SEQUENCE %s TO %s', member.relation, role_name);
+		ELSIF member.relkind = 'r' AND writer THEN
+			EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %s', member.relation, role_name);
+		ELSE
+			EXECUTE format('GRANT SELECT ON %s TO %s', member.relation, role_name);
+		END IF;
+	END LOOP;
+	FOR member IN
+		SELECT p.oid::regprocedure AS routine
+		FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
+		WHERE d.deptype = 'e' AND d.classid = 'pg_proc'::regclass
+			AND d.refobjid = (SELECT e.oid FROM pg_extension e WHERE e.extname = 'calpads')
+			AND p.prorettype NOT IN ('trigger'::regtype, 'fdw_handler'::regtype)
+			-- What changes data or the catalog is for the operator and the owner.
+			AND (p.provolatile <> 'v' OR writer)
+			AND p.oid <> 'calpads.grant_access(regrole, text)'::regprocedure
+	LOOP
+		EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', member.routine, role_name);
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION calpads.grant_access(regrole, text) IS
+	'gives a role what it needs: ''reader'' looks, ''operator'' also loads, makes and posts files';
+
+DO $$
+DECLARE
+	routine regprocedure;
+BEGIN
+	FOR routine IN
+		SELECT p.oid FROM pg_proc p WHERE p.pronamespace = 'calpads'::regnamespace
+	LOOP
+		EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', routine);
+	END LOOP;
+END;
+$$;

@@ -1,0 +1,222 @@
+/*-------------------------------------------------------------------------
+ *
+ * calpads.c
+ *	  The module: settings, and the functions through which SQL reads them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "calpads.h"
+
+#include <limits.h>
+
+#include "access/xact.h"
+#include "fmgr.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/guc.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+
+PG_MODULE_MAGIC;
+
+bool		calpads_no_future_dates = false;
+double		calpads_removal_limit_percent = 5;
+int			calpads_file_encoding = PG_UTF8;
+
+/* Read by SQL only; the variables have to exist for the server to fill. */
+static char *today_setting;
+static char *sis_schema;
+static int	year_end_exits;
+static int	year_end_window_days = 14;
+static char *skip_student_tags;
+static bool lea_from_school;
+static char *independent_charter_schools;
+static bool keep_preschool_exit_reasons;
+static char *status_field;
+static char *golden_state_seal_code;
+static char *biliteracy_seal_code;
+static char *transition_status_field;
+static char *program_change_code;
+static char *stu_ed_use_date;
+
+static const struct config_enum_entry year_end_exits_options[] = {
+	{"off", 0, false},
+	{"auto", 1, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry file_encoding_options[] = {
+	{"utf8", PG_UTF8, false},
+	{"windows-1252", PG_WIN1252, false},
+	{NULL, 0, false}
+};
+
+/* A date in the form YYYY-MM-DD, or nothing. */
+static bool
+check_date_setting(char **newval, void **extra, GucSource source)
+{
+	int			year,
+				month,
+				day;
+	char		rest;
+
+	if (**newval == '\0')
+		return true;
+	if (sscanf(*newval, "%4d-%2d-%2d%c", &year, &month, &day, &rest) == 3 &&
+		year >= 1900 && year < 2200 && month >= 1 && month <= 12 && day >= 1 &&
+		day <= day_tab[isleap(year)][month - 1])
+		return true;
+	GUC_check_errdetail("A date is written YYYY-MM-DD, for example 2026-09-30.");
+	return false;
+}
+
+static void
+define_string(const char *name, const char *description, char **variable, const char *value,
+			  GucStringCheckHook check)
+{
+	DefineCustomStringVariable(name, description, NULL, variable, value, PGC_USERSET, 0, check, NULL,
+							   NULL);
+}
+
+static void
+define_bool(const char *name, const char *description, bool *variable)
+{
+	DefineCustomBoolVariable(name, description, NULL, variable, false, PGC_USERSET, 0, NULL, NULL,
+							 NULL);
+}
+
+static void
+define_general_settings(void)
+{
+	define_string("calpads.today", "The day that counts as today; empty is the current date.",
+				  &today_setting, "", check_date_setting);
+	define_string("calpads.sis_schema", "Schema of the student information system's tables and views.",
+				  &sis_schema, "sis", NULL);
+	DefineCustomEnumVariable("calpads.file_encoding", "Encoding of the files that are written.", NULL,
+							 &calpads_file_encoding, PG_UTF8, file_encoding_options, PGC_USERSET, 0,
+							 NULL, NULL, NULL);
+	DefineCustomRealVariable("calpads.removal_limit_percent",
+							 "Share of the current year's rows in CALPADS that a batch may remove.", NULL,
+							 &calpads_removal_limit_percent, 5, 0, 100, PGC_USERSET, 0, NULL, NULL, NULL);
+	define_bool("calpads.no_future_dates", "Leave exits and enrollments after today out of the files.",
+				&calpads_no_future_dates);
+}
+
+/* The options of the SIS that change a file: spec/aeries_logic.md section 11. */
+static void
+define_mapping_settings(void)
+{
+	DefineCustomEnumVariable("calpads.year_end_exits",
+							 "Close open enrollments when the end of the school year is near (E155, E156).",
+							 NULL, &year_end_exits, 0, year_end_exits_options, PGC_USERSET, 0, NULL, NULL,
+							 NULL);
+	DefineCustomIntVariable("calpads.year_end_window_days",
+							"Days before the last school day from which year_end_exits closes enrollments.",
+							NULL, &year_end_window_days, 14, 0, 366, PGC_USERSET, 0, NULL, NULL, NULL);
+	define_string("calpads.skip_student_tags", "STU.TG values whose enrollments are not reported.",
+				  &skip_student_tags, "", NULL);
+	define_bool("calpads.lea_from_school",
+				"Take the county-district code from each school's LOC record.", &lea_from_school);
+	define_string("calpads.independent_charter_schools",
+				  "LOC.CD numbers of schools that report as their own LEA.",
+				  &independent_charter_schools, "", NULL);
+	define_bool("calpads.keep_preschool_exit_reasons",
+				"Do not change exit reasons of preschool and lower to E450.",
+				&keep_preschool_exit_reasons);
+	define_string("calpads.status_field", "STU column that holds the enrollment status.",
+				  &status_field, "sp", NULL);
+	define_string("calpads.golden_state_seal_code", "ACT.CD of the Golden State Seal Merit Diploma.",
+				  &golden_state_seal_code, "", NULL);
+	define_string("calpads.biliteracy_seal_code", "ACT.CD of the Seal of Biliteracy.",
+				  &biliteracy_seal_code, "", NULL);
+	define_string("calpads.transition_status_field",
+				  "CSE column of the adult-age transition status (SENR 1.34).",
+				  &transition_status_field, "", NULL);
+	define_string("calpads.program_change_code",
+				  "Local exit reason that closes a row only because the program changed.",
+				  &program_change_code, "440", NULL);
+	define_string("calpads.stu_ed_use_date",
+				  "Before this date STU.ED is the start of the first enrollment of the year.",
+				  &stu_ed_use_date, "", check_date_setting);
+}
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+	define_general_settings();
+	define_mapping_settings();
+	MarkGUCPrefixReserved("calpads");
+}
+
+DateADT
+calpads_current_date(void)
+{
+	if (today_setting != NULL && today_setting[0] != '\0')
+		return DatumGetDateADT(DirectFunctionCall1(date_in, CStringGetDatum(today_setting)));
+	return GetSQLCurrentDate();
+}
+
+static void
+out_of_memory(size_t wanted)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OUT_OF_MEMORY),
+			 errmsg("out of memory"),
+			 errdetail("Failed on a request of %zu bytes for records of students.", wanted)));
+}
+
+static void
+free_arena(void *arena)
+{
+	arena_destroy(arena);
+}
+
+Arena *
+calpads_make_arena(void)
+{
+	MemoryContextCallback *callback = palloc(sizeof(MemoryContextCallback));
+	Arena	   *arena = arena_create(out_of_memory);
+
+	callback->func = free_arena;
+	callback->arg = arena;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
+	return arena;
+}
+
+PG_FUNCTION_INFO_V1(calpads_today);
+
+/* calpads.today() → date */
+Datum
+calpads_today(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_DATEADT(calpads_current_date());
+}
+
+PG_FUNCTION_INFO_V1(calpads_setting);
+
+/* calpads.setting(name) → text: the value of calpads.<name> */
+Datum
+calpads_setting(PG_FUNCTION_ARGS)
+{
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	const char *value = GetConfigOptionByName(psprintf("calpads.%s", name), NULL, false);
+
+	PG_RETURN_TEXT_P(cstring_to_text(value));
+}
+
+PG_FUNCTION_INFO_V1(calpads_data_directory);
+
+/* calpads.data_directory() → text: where the reference data is installed */
+Datum
+calpads_data_directory(PG_FUNCTION_ARGS)
+{
+	char		share_path[MAXPGPATH];
+
+	get_share_path(my_exec_path, share_path);
+	PG_RETURN_TEXT_P(cstring_to_text(psprintf("%s/calpads", share_path)));
+}

@@ -1,0 +1,177 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *	  What differs between PostgreSQL 13 and 18, in one place.
+ *
+ * Include it after the server's own headers.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CALPADS_COMPAT_H
+#define CALPADS_COMPAT_H
+
+#include "commands/progress.h"
+#include "optimizer/pathnode.h"
+#include "pgstat.h"
+
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* Settings with the prefix: 15 refuses unknown ones, before it only warned. */
+#if PG_VERSION_NUM < 150000
+#define MarkGUCPrefixReserved EmitWarningsOnPlaceholders
+#endif
+
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
+
+/* The role that may read files of the server. */
+#if PG_VERSION_NUM < 140000
+#define ROLE_PG_READ_SERVER_FILES DEFAULT_ROLE_READ_SERVER_FILES
+#endif
+
+/* The random state of a reservoir became a struct in 15. */
+#if PG_VERSION_NUM >= 150000
+#define reservoir_random_fract(reservoir) sampler_random_fract(&(reservoir)->randstate)
+#else
+#define reservoir_random_fract(reservoir) sampler_random_fract((reservoir)->randstate)
+#endif
+
+#if PG_VERSION_NUM >= 180000
+#define analyze_delay_point() vacuum_delay_point(true)
+#else
+#define analyze_delay_point() vacuum_delay_point()
+#endif
+
+/* A foreign scan without sort order, parameters or an outer path. */
+static inline Path *
+make_foreign_scan_path(PlannerInfo *root, RelOptInfo *relation, double rows,
+					   Cost startup_cost, Cost total_cost, List *fdw_private)
+{
+#if PG_VERSION_NUM >= 180000
+	return (Path *) create_foreignscan_path(root, relation, NULL, rows, 0,
+											startup_cost, total_cost, NIL,
+											relation->lateral_relids, NULL,
+											NIL, fdw_private);
+#elif PG_VERSION_NUM >= 170000
+	return (Path *) create_foreignscan_path(root, relation, NULL, rows,
+											startup_cost, total_cost, NIL,
+											relation->lateral_relids, NULL,
+											NIL, fdw_private);
+#else
+	return (Path *) create_foreignscan_path(root, relation, NULL, rows,
+											startup_cost, total_cost, NIL,
+											relation->lateral_relids, NULL,
+											fdw_private);
+#endif
+}
+
+/*
+ * SHA-256 of a stream.  The state is freed by sha256_finish, or with the
+ * transaction when an error comes first.
+ */
+#if PG_VERSION_NUM >= 140000
+#include "common/cryptohash.h"
+#endif
+#include "common/sha2.h"
+
+#if PG_VERSION_NUM >= 140000
+typedef pg_cryptohash_ctx Sha256State;
+
+static inline Sha256State *
+sha256_start(void)
+{
+	Sha256State *state = pg_cryptohash_create(PG_SHA256);
+
+	if (state == NULL || pg_cryptohash_init(state) < 0)
+		elog(ERROR, "could not start a SHA-256 digest");
+	return state;
+}
+
+static inline void
+sha256_add(Sha256State *state, const char *data, size_t length)
+{
+	if (pg_cryptohash_update(state, (const uint8 *) data, length) < 0)
+		elog(ERROR, "could not add to a SHA-256 digest");
+}
+
+static inline void
+sha256_finish(Sha256State *state, uint8 digest[PG_SHA256_DIGEST_LENGTH])
+{
+	if (pg_cryptohash_final(state, digest, PG_SHA256_DIGEST_LENGTH) < 0)
+		elog(ERROR, "could not finish a SHA-256 digest");
+	pg_cryptohash_free(state);
+}
+#else
+typedef pg_sha256_ctx Sha256State;
+
+static inline Sha256State *
+sha256_start(void)
+{
+	Sha256State *state = palloc(sizeof(Sha256State));
+
+	pg_sha256_init(state);
+	return state;
+}
+
+static inline void
+sha256_add(Sha256State *state, const char *data, size_t length)
+{
+	pg_sha256_update(state, (const uint8 *) data, length);
+}
+
+static inline void
+sha256_finish(Sha256State *state, uint8 digest[PG_SHA256_DIGEST_LENGTH])
+{
+	pg_sha256_final(state, digest);
+	pfree(state);
+}
+#endif
+
+/*
+ * pg_stat_progress_copy, which 13 does not have.  The row goes away with
+ * copy_progress_end, or with the transaction.
+ */
+static inline void
+copy_progress_start(Oid relation, bool from_file, int64 bytes_total)
+{
+#if PG_VERSION_NUM >= 140000
+	const int	index[] = {PROGRESS_COPY_COMMAND, PROGRESS_COPY_TYPE, PROGRESS_COPY_BYTES_TOTAL};
+	const int64 value[] = {
+		PROGRESS_COPY_COMMAND_FROM,
+		from_file ? PROGRESS_COPY_TYPE_FILE : PROGRESS_COPY_TYPE_CALLBACK,
+		bytes_total
+	};
+
+	pgstat_progress_start_command(PROGRESS_COMMAND_COPY, relation);
+	pgstat_progress_update_multi_param(lengthof(index), index, value);
+#endif
+}
+
+static inline void
+copy_progress_update(int64 bytes, int64 rows, int64 rows_excluded)
+{
+#if PG_VERSION_NUM >= 140000
+	const int	index[] = {
+		PROGRESS_COPY_BYTES_PROCESSED,
+		PROGRESS_COPY_TUPLES_PROCESSED,
+		PROGRESS_COPY_TUPLES_EXCLUDED
+	};
+	const int64 value[] = {bytes, rows, rows_excluded};
+
+	pgstat_progress_update_multi_param(lengthof(index), index, value);
+#endif
+}
+
+static inline void
+copy_progress_end(void)
+{
+#if PG_VERSION_NUM >= 140000
+	pgstat_progress_end_command();
+#endif
+}
+
+#endif							/* CALPADS_COMPAT_H */

@@ -1,0 +1,311 @@
+/*-------------------------------------------------------------------------
+ *
+ * delta.c
+ *	  The set-returning function behind calpads.senr_delta() and
+ *	  calpads.senr_held(): the pictures' differences as rows.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/typcache.h"
+
+#include "calpads.h"
+#include "compat.h"
+#include "extract.h"
+#include "picture.h"
+#include "rule_book.h"
+#include "wave.h"
+
+/* Columns of calpads.reconcile_senr. */
+typedef enum DeltaColumn
+{
+	DELTA_KIND,					/* operation or held */
+	DELTA_LEA,
+	DELTA_FILE_NO,
+	DELTA_CATEGORY,
+	DELTA_TRANSACTION_TYPE,
+	DELTA_REASON,
+	DELTA_EXPLANATION,
+	DELTA_CHANGED,
+	DELTA_SCHOOL,
+	DELTA_SSID,
+	DELTA_START_DATE,
+	DELTA_LOCAL_STUDENT_ID,
+	DELTA_RECORD,
+	DELTA_LINE,
+	DELTA_RULE,
+	DELTA_FIELD,
+	DELTA_VALUE,
+	DELTA_FIX,
+	DELTA_PROBLEMS,
+	DELTA_COLUMN_COUNT
+} DeltaColumn;
+
+/* The files of one LEA are numbered by themselves. */
+typedef struct LeaPlan
+{
+	char	   *lea;
+	WavePlan	plan;
+	struct LeaPlan *next;
+} LeaPlan;
+
+typedef struct Delta
+{
+	ReconcileOptions options;
+	TupleDesc	record_description; /* calpads.senr */
+	Tuplestorestate *pending;	/* rows whose file_no is still block and position */
+	TupleDesc	pending_description;
+	LeaPlan    *plans;
+	Arena	   *arena;
+	MemoryContext student_context;
+} Delta;
+
+static WavePlan *
+plan_of(Delta *delta, const char *lea)
+{
+	LeaPlan    *plan;
+
+	for (plan = delta->plans; plan != NULL; plan = plan->next)
+		if (strcmp(plan->lea, lea) == 0)
+			return &plan->plan;
+	plan = palloc0(sizeof(LeaPlan));
+	plan->lea = pstrdup(lea);
+	plan->next = delta->plans;
+	delta->plans = plan;
+	return &plan->plan;
+}
+
+/* ---- values ----------------------------------------------------------------- */
+
+static void
+set_text(Datum *values, bool *nulls, int column, const char *value)
+{
+	nulls[column] = value == NULL;
+	if (value != NULL)
+		values[column] = CStringGetTextDatum(value);
+}
+
+static Datum
+date8_datum(const char *digits)
+{
+	DayNumber	day = 0;
+
+	field_parse_date8((FieldText){digits, strlen(digits)}, &day);
+	return DateADTGetDatum(day);
+}
+
+static Datum
+record_datum(Delta *delta, const Enrollment *row)
+{
+	Datum		values[SENR_FIELD_COUNT];
+	bool		nulls[SENR_FIELD_COUNT];
+
+	for (int field = 0; field < SENR_FIELD_COUNT; field++)
+	{
+		const char *value = row->value[field];
+
+		nulls[field] = value == NULL;
+		if (value == NULL)
+			continue;
+		if (field == SENR_BIRTH_DATE || field == SENR_START_DATE || field == SENR_EXIT_DATE)
+			values[field] = date8_datum(value);
+		else
+			values[field] = CStringGetTextDatum(value);
+	}
+	return HeapTupleGetDatum(heap_form_tuple(delta->record_description, values, nulls));
+}
+
+static void
+append_json_value(StringInfo json, int field, const char *value)
+{
+	if (value == NULL)
+		appendStringInfoString(json, "null");
+	else if (field == SENR_EXIT_DATE)
+		appendStringInfo(json, "\"%.4s-%.2s-%.2s\"", value, value + 4, value + 6);
+	else
+		escape_json(json, value);
+}
+
+/* {"grade_level_code": ["04", "05"]} */
+static Datum
+changed_datum(const Operation *operation)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '{');
+	for (int field = 0; field < SENR_FIELD_COUNT; field++)
+	{
+		if (!(operation->changed & SENR_BIT(field)))
+			continue;
+		if (json.len > 1)
+			appendStringInfoChar(&json, ',');
+		escape_json(&json, senr_field_name[field]);
+		appendStringInfoString(&json, ":[");
+		append_json_value(&json, field, operation->before->value[field]);
+		appendStringInfoChar(&json, ',');
+		append_json_value(&json, field, operation->record->value[field]);
+		appendStringInfoChar(&json, ']');
+	}
+	appendStringInfoChar(&json, '}');
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
+}
+
+/* ---- rows --------------------------------------------------------------------- */
+
+static void
+set_key(Datum *values, bool *nulls, const char *lea, const char *ssid, const Enrollment *row)
+{
+	set_text(values, nulls, DELTA_LEA, lea);
+	set_text(values, nulls, DELTA_SCHOOL, row->value[SENR_SCHOOL]);
+	set_text(values, nulls, DELTA_SSID, ssid);
+	set_text(values, nulls, DELTA_LOCAL_STUDENT_ID, row->value[SENR_LOCAL_STUDENT_ID]);
+	nulls[DELTA_START_DATE] = row->value[SENR_START_DATE] == NULL;
+	values[DELTA_START_DATE] = DateADTGetDatum(row->start);
+}
+
+static void
+put_operation(Delta *delta, const char *lea, const char *ssid, const Operation *operation)
+{
+	Datum		values[DELTA_COLUMN_COUNT] = {0};
+	bool		nulls[DELTA_COLUMN_COUNT];
+	StringInfoData line;
+
+	memset(nulls, true, sizeof(nulls));
+	initStringInfo(&line);
+	append_record(&line, operation->record->value, SENR_FIELD_COUNT);
+
+	set_text(values, nulls, DELTA_KIND, "operation");
+	set_key(values, nulls, lea, ssid, operation->record);
+	values[DELTA_FILE_NO] = Int32GetDatum(operation->block << 16 | operation->position);
+	set_text(values, nulls, DELTA_CATEGORY, operation_category_name(operation->category));
+	set_text(values, nulls, DELTA_TRANSACTION_TYPE, operation->record->value[SENR_TRANSACTION_TYPE]);
+	set_text(values, nulls, DELTA_REASON, operation_reason_code(operation->reason));
+	set_text(values, nulls, DELTA_EXPLANATION, operation->explanation);
+	values[DELTA_CHANGED] = changed_datum(operation);
+	values[DELTA_RECORD] = record_datum(delta, operation->record);
+	values[DELTA_LINE] = PointerGetDatum(cstring_to_text_with_len(line.data, line.len));
+	nulls[DELTA_FILE_NO] = nulls[DELTA_CHANGED] = nulls[DELTA_RECORD] = nulls[DELTA_LINE] = false;
+	tuplestore_putvalues(delta->pending, delta->pending_description, values, nulls);
+}
+
+static void
+put_hold(Delta *delta, const char *lea, const char *ssid, const Hold *hold)
+{
+	Datum		values[DELTA_COLUMN_COUNT] = {0};
+	bool		nulls[DELTA_COLUMN_COUNT];
+
+	memset(nulls, true, sizeof(nulls));
+	set_text(values, nulls, DELTA_KIND, "held");
+	set_key(values, nulls, lea, ssid, hold->row);
+	set_text(values, nulls, DELTA_RULE, hold->rule);
+	set_text(values, nulls, DELTA_FIELD, hold->field >= 0 ? senr_field_name[hold->field] : NULL);
+	set_text(values, nulls, DELTA_VALUE, hold->value);
+	set_text(values, nulls, DELTA_EXPLANATION, hold->explanation);
+	set_text(values, nulls, DELTA_FIX, hold->fix);
+	set_text(values, nulls, DELTA_PROBLEMS, hold->row->problems);
+	tuplestore_putvalues(delta->pending, delta->pending_description, values, nulls);
+}
+
+static void
+visit_student(void *context, const char *lea, const char *ssid, const Student *student)
+{
+	Delta	   *delta = context;
+	Reconciliation result = reconcile_student(delta->arena, student, &delta->options);
+	WavePlan   *plan = plan_of(delta, lea);
+	MemoryContext old_context = MemoryContextSwitchTo(delta->student_context);
+
+	wave_plan_add(plan, result.operations);
+	for (const Operation *operation = result.operations; operation != NULL; operation = operation->next)
+		if (!operation->held)
+			put_operation(delta, lea, ssid, operation);
+	for (const Hold *hold = result.holds; hold != NULL; hold = hold->next)
+		put_hold(delta, lea, ssid, hold);
+	MemoryContextSwitchTo(old_context);
+	MemoryContextReset(delta->student_context);
+	arena_reset(delta->arena);
+}
+
+/* ---- the function -------------------------------------------------------------- */
+
+/* Now that all students are known, blocks and positions become file numbers. */
+static void
+put_numbered(Delta *delta, ReturnSetInfo *result)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(delta->pending_description, &TTSOpsMinimalTuple);
+
+	while (tuplestore_gettupleslot(delta->pending, true, false, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		slot_getallattrs(slot);
+		if (!slot->tts_isnull[DELTA_FILE_NO])
+		{
+			int			place = DatumGetInt32(slot->tts_values[DELTA_FILE_NO]);
+			char	   *lea = TextDatumGetCString(slot->tts_values[DELTA_LEA]);
+
+			slot->tts_values[DELTA_FILE_NO] =
+				Int32GetDatum(wave_file_number(plan_of(delta, lea), place >> 16, place & 0xFFFF));
+			pfree(lea);
+		}
+		tuplestore_putvalues(result->setResult, result->setDesc, slot->tts_values, slot->tts_isnull);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+static void
+set_options(ReconcileOptions *options)
+{
+	int			year,
+				month,
+				day;
+
+	options->today = calpads_current_date();
+	options->year_start = school_year_start(options->today);
+	day_to_calendar(options->year_start, &year, &month, &day);
+	options->window_start = day_from_calendar(year - 2, 7, 1);
+	options->rules = rule_book_load(psprintf("%04d-%04d", year, year + 1));
+	options->school_name = school_directory_name;
+	options->school_context = school_directory_load();
+}
+
+PG_FUNCTION_INFO_V1(calpads_reconcile_senr);
+
+/*
+ * calpads.reconcile_senr(lea text) → setof record: every operation, and every
+ * record that is held, of one LEA or of all that have a baseline.
+ */
+Datum
+calpads_reconcile_senr(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	const char *lea = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
+	MemoryContext context = CurrentMemoryContext;
+	Delta		delta = {0};
+
+	InitMaterializedSRF(fcinfo, 0);
+	delta.pending = tuplestore_begin_heap(false, false, work_mem);
+	delta.pending_description = result->setDesc;
+	delta.record_description =
+		lookup_rowtype_tupdesc(TupleDescAttr(result->setDesc, DELTA_RECORD)->atttypid, -1);
+	delta.student_context = AllocSetContextCreate(context, "calpads student", ALLOCSET_DEFAULT_SIZES);
+	delta.arena = calpads_make_arena();
+
+	SPI_connect();
+	set_options(&delta.options);
+	picture_compare(lea, &delta.options, visit_student, &delta);
+	SPI_finish();
+
+	put_numbered(&delta, result);
+	ReleaseTupleDesc(delta.record_description);
+	tuplestore_end(delta.pending);
+	return (Datum) 0;
+}

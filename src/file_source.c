@@ -1,0 +1,162 @@
+/*-------------------------------------------------------------------------
+ *
+ * file_source.c
+ *	  Where a reader's bytes come from: a file of the server, or a bytea.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "file_source.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "catalog/pg_authid.h"
+#include "miscadmin.h"
+#include "storage/fd.h"
+#include "utils/acl.h"
+
+#include "compat.h"
+
+struct FileSource
+{
+	const char *name;
+	int			file;			/* -1 = bytes in memory */
+	const char *bytes;
+	int64		size;
+	int64		position;		/* of the next byte in memory */
+};
+
+void
+file_source_check_path(const char *path)
+{
+	if (!is_absolute_path(path))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("relative path \"%s\" is not allowed for a file of the server", path),
+				 errhint("Give the whole path, beginning with \"/\".")));
+}
+
+bool
+file_source_permitted(void)
+{
+	return has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES);
+}
+
+static void
+check_regular_file(const char *path, const struct stat *status)
+{
+	if (S_ISDIR(status->st_mode))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is a directory", path),
+				 errhint("Give the path of one file in it.")));
+	if (!S_ISREG(status->st_mode))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a regular file", path),
+				 errhint("Pipes and devices cannot be read; save the file to disk first.")));
+}
+
+FileSource *
+file_source_open(const char *path)
+{
+	FileSource *source = palloc0(sizeof(FileSource));
+	struct stat status;
+
+	file_source_check_path(path);
+
+	/* A pipe that nobody writes to would block the opening, so do not wait. */
+	source->file = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
+	if (source->file < 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not open file \"%s\" for reading: %m", path),
+				 errhint("The file must be on the server, where the server's user can read it.")));
+	if (fstat(source->file, &status) != 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not stat file \"%s\": %m", path)));
+	check_regular_file(path, &status);
+
+	source->name = pstrdup(path);
+	source->size = status.st_size;
+	return source;
+}
+
+FileSource *
+file_source_from_bytes(const char *name, const char *bytes, size_t size)
+{
+	FileSource *source = palloc0(sizeof(FileSource));
+
+	source->name = pstrdup(name);
+	source->file = -1;
+	source->bytes = bytes;
+	source->size = size;
+	return source;
+}
+
+static size_t
+read_bytes(FileSource *source, char *buffer, size_t size)
+{
+	size_t		count = Min(size, (size_t) (source->size - source->position));
+
+	memcpy(buffer, source->bytes + source->position, count);
+	source->position += count;
+	return count;
+}
+
+static size_t
+read_file(FileSource *source, char *buffer, size_t size)
+{
+	ssize_t		count = read(source->file, buffer, size);
+
+	if (count < 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not read file \"%s\": %m", source->name)));
+	return count;
+}
+
+size_t
+file_source_read(void *context, char *buffer, size_t size)
+{
+	FileSource *source = context;
+
+	CHECK_FOR_INTERRUPTS();
+	if (source->file < 0)
+		return read_bytes(source, buffer, size);
+	return read_file(source, buffer, size);
+}
+
+void
+file_source_rewind(FileSource *source)
+{
+	source->position = 0;
+	if (source->file >= 0 && lseek(source->file, 0, SEEK_SET) < 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not seek in file \"%s\": %m", source->name)));
+}
+
+int64
+file_source_size(const FileSource *source)
+{
+	return source->size;
+}
+
+const char *
+file_source_name(const FileSource *source)
+{
+	return source->name;
+}
+
+void
+file_source_close(FileSource *source)
+{
+	if (source->file >= 0 && CloseTransientFile(source->file) != 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not close file \"%s\": %m", source->name)));
+	source->file = -1;
+}

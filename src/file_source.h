@@ -1,0 +1,48 @@
+/*-------------------------------------------------------------------------
+ *
+ * file_source.h
+ *	  Where a reader's bytes come from: a file of the server, or a bytea.
+ *
+ * Files of the server are read under the rules of COPY.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CALPADS_FILE_SOURCE_H
+#define CALPADS_FILE_SOURCE_H
+
+#include "postgres.h"
+
+typedef struct FileSource FileSource;
+
+/* Raises 42602 unless the path is absolute. */
+extern void file_source_check_path(const char *path);
+
+/* May the current user read files of the server: pg_read_server_files? */
+extern bool file_source_permitted(void);
+
+/*
+ * Opens a regular file of the server by its absolute path.  Whoever calls has
+ * checked the permission.  Errors: 42602 relative path, 58P01 no such file and
+ * others of the operating system, 42809 anything that is no regular file.  The
+ * file is closed with the transaction at the latest.
+ */
+extern FileSource *file_source_open(const char *path);
+
+/* A source over bytes in memory, which must outlive it; name is for messages. */
+extern FileSource *file_source_from_bytes(const char *name, const char *bytes, size_t size);
+
+/* A ReaderSource: the context is the FileSource.  Can be cancelled. */
+extern size_t file_source_read(void *context, char *buffer, size_t size);
+
+/* Starts again at the first byte. */
+extern void file_source_rewind(FileSource *source);
+
+/* Bytes in all, when it was opened. */
+extern int64 file_source_size(const FileSource *source);
+
+/* The path or the name it was opened by. */
+extern const char *file_source_name(const FileSource *source);
+
+extern void file_source_close(FileSource *source);
+
+#endif							/* CALPADS_FILE_SOURCE_H */

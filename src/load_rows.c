@@ -1,0 +1,580 @@
+/*-------------------------------------------------------------------------
+ *
+ * load_rows.c
+ *	  Records of an ODS extract into the baseline, or set aside.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "load_rows.h"
+
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "key_set.h"
+#include "query.h"
+#include "row_writer.h"
+#include "server_reader.h"
+
+#define SCHOOL_LENGTH 7
+#define SSID_LENGTH 10
+#define SHOWN_ERRORS 3
+#define SHOWN_SCHOOLS 10
+
+/* What a column of the baseline is filled from, beside positions of fields. */
+#define SOURCE_NOTHING (-1)
+#define SOURCE_LOAD_ID (-2)
+#define SOURCE_LINE_NO (-3)
+
+typedef struct School
+{
+	char		code[SCHOOL_LENGTH + 1];	/* the key, filled up with NUL */
+	bool		selected;
+	int64		rows;			/* loaded ones */
+} School;
+
+/* A ValueForm and where its field stands. */
+typedef struct FieldForm
+{
+	int			position;
+	const ValueForm *form;
+	const char *message;
+} FieldForm;
+
+struct RowLoader
+{
+	const OdsProcess *process;
+	int64		load_id;
+	FieldText	lea;
+	MemoryContext row_context;	/* for one record */
+
+	/* the layout, with those fields required that a load requires */
+	Layout		layout;
+	LayoutField fields[LAYOUT_MAX_FIELDS];
+	FieldForm	forms[MAX_FORMS];
+	int			form_count;
+	int			key[MAX_KEY_FIELDS];
+	int			key_count;
+	int			lea_field;
+	int			ssid_field;
+	int			local_id_field;
+	int			school_field;	/* -1 = the process has no schools */
+	int			exit_date_field;	/* -1 = it has no exits */
+
+	RowWriter  *baseline;
+	int		   *sources;		/* of the baseline's columns */
+	int			column_count;
+	RowWriter  *errors;
+	KeySet	   *keys;
+	HTAB	   *schools;
+	School	   *last_school;	/* rows of a school often stand together */
+
+	LoadTally	tally;
+	StringInfoData first_errors;
+	int			shown_errors;
+};
+
+/* ---- making a loader ---------------------------------------------------- */
+
+static int
+position_of(const RowLoader *loader, const char *field)
+{
+	int			position = layout_field_position(&loader->layout, field);
+
+	if (position < 0)
+		elog(ERROR, "layout \"%s\" has no field \"%s\"", loader->layout.name, field);
+	return position;
+}
+
+/*
+ * CALPADS' own data may lack what CALPADS requires today; only what the key
+ * and the comparison are made of must be there.
+ */
+static void
+copy_layout(RowLoader *loader, const Layout *layout)
+{
+	loader->layout = *layout;
+	loader->layout.fields = loader->fields;
+	for (int i = 0; i < layout->field_count; i++)
+	{
+		loader->fields[i] = layout->fields[i];
+		loader->fields[i].required = false;
+		loader->fields[i].key = false;
+	}
+}
+
+static void
+find_fields(RowLoader *loader)
+{
+	const OdsProcess *process = loader->process;
+
+	for (const char *const *name = process->key; *name != NULL; name++)
+	{
+		int			position = position_of(loader, *name);
+
+		loader->key[loader->key_count++] = position;
+		loader->fields[position].key = true;
+		loader->fields[position].required = true;
+	}
+	for (const char *const *name = process->required; *name != NULL; name++)
+		loader->fields[position_of(loader, *name)].required = true;
+
+	loader->lea_field = position_of(loader, "reporting_lea");
+	loader->ssid_field = position_of(loader, "ssid");
+	loader->local_id_field = position_of(loader, "local_student_id");
+	loader->school_field = process->school == NULL ? -1 : position_of(loader, process->school);
+	loader->exit_date_field =
+		process->exit_date == NULL ? -1 : position_of(loader, process->exit_date);
+}
+
+static void
+find_forms(RowLoader *loader)
+{
+	for (int i = 0; i < MAX_FORMS && loader->process->forms[i].field != NULL; i++)
+	{
+		const ValueForm *form = &loader->process->forms[i];
+
+		loader->forms[i].position = position_of(loader, form->field);
+		loader->forms[i].form = form;
+		loader->forms[i].message = psprintf("the value does not have exactly %d %s",
+											(int) form->length,
+											form->digits ? "digits" : "characters");
+		loader->form_count++;
+	}
+}
+
+/* Columns that the layout of the file's year does not have stay null. */
+static void
+find_sources(RowLoader *loader)
+{
+	TupleDesc	columns = RelationGetDescr(loader->baseline->relation);
+
+	loader->column_count = columns->natts;
+	loader->sources = palloc(columns->natts * sizeof(int));
+	for (int i = 0; i < columns->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(columns, i);
+		const char *name = NameStr(column->attname);
+
+		if (column->attisdropped)
+			loader->sources[i] = SOURCE_NOTHING;
+		else if (strcmp(name, "load_id") == 0)
+			loader->sources[i] = SOURCE_LOAD_ID;
+		else if (strcmp(name, "line_no") == 0)
+			loader->sources[i] = SOURCE_LINE_NO;
+		else
+			loader->sources[i] = layout_field_position(&loader->layout, name);
+	}
+}
+
+static School *
+find_school(RowLoader *loader, FieldText code)
+{
+	char		key[SCHOOL_LENGTH + 1] = {0};
+	bool		found;
+	School	   *school;
+
+	memcpy(key, code.data, Min(code.length, SCHOOL_LENGTH));
+	school = hash_search(loader->schools, key, HASH_ENTER, &found);
+	if (!found)
+	{
+		school->selected = false;
+		school->rows = 0;
+	}
+	return school;
+}
+
+static void
+read_schools(RowLoader *loader)
+{
+	HASHCTL		control = {
+		.keysize = SCHOOL_LENGTH + 1,
+		.entrysize = sizeof(School),
+		.hcxt = CurrentMemoryContext
+	};
+	uint64		count;
+
+	loader->schools = hash_create("schools of a load", 256, &control,
+								  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	SPI_connect();
+	count = query_run("SELECT DISTINCT cds_school FROM calpads.school"
+					  " WHERE selected AND cds_school IS NOT NULL",
+					  0, NULL);
+	for (uint64 i = 0; i < count; i++)
+	{
+		char	   *code = query_value(i, 1);
+
+		find_school(loader, (FieldText) {code, strlen(code)})->selected = true;
+	}
+	SPI_finish();
+}
+
+RowLoader *
+row_loader_create(const OdsProcess *process, const Layout *layout, int64 load_id, const char *lea)
+{
+	RowLoader  *loader = palloc0(sizeof(RowLoader));
+
+	loader->process = process;
+	loader->load_id = load_id;
+	loader->lea = (FieldText) {lea, strlen(lea)};
+	loader->row_context = AllocSetContextCreate(CurrentMemoryContext, "calpads loaded row",
+												ALLOCSET_SMALL_SIZES);
+	copy_layout(loader, layout);
+	find_fields(loader);
+	find_forms(loader);
+	read_schools(loader);
+
+	loader->baseline = row_writer_open(process->baseline);
+	loader->errors = row_writer_open("load_error");
+	find_sources(loader);
+	loader->keys = key_set_create();
+	initStringInfo(&loader->first_errors);
+	return loader;
+}
+
+/* ---- setting aside ------------------------------------------------------ */
+
+static bool
+is_digits(FieldText value, size_t length)
+{
+	if (value.length != length)
+		return false;
+	for (size_t i = 0; i < length; i++)
+	{
+		if (value.data[i] < '0' || value.data[i] > '9')
+			return false;
+	}
+	return true;
+}
+
+/* A field of the record as it stands there, outer blanks taken away. */
+static FieldText
+raw_field(const RowLoader *loader, const Record *record, int position)
+{
+	int			stored = Min(record->field_count, LAYOUT_MAX_FIELDS);
+
+	if (position < 0 || position >= stored)
+		return (FieldText) {NULL, 0};
+	return field_trim(record->fields[position]);
+}
+
+/*
+ * Where the SSID stands: in its place, or, in a record that has lost or gained
+ * a separator, the first field of ten digits.  -1 when there is none.
+ */
+static int
+find_ssid(const RowLoader *loader, const Record *record)
+{
+	int			stored = Min(record->field_count, LAYOUT_MAX_FIELDS);
+
+	if (is_digits(raw_field(loader, record, loader->ssid_field), SSID_LENGTH))
+		return loader->ssid_field;
+	for (int i = 0; i < stored; i++)
+	{
+		if (is_digits(raw_field(loader, record, i), SSID_LENGTH))
+			return i;
+	}
+	return -1;
+}
+
+static void
+add_text(RowWriter *writer, FieldText utf8)
+{
+	if (utf8.length == 0)
+		row_writer_add_null(writer);
+	else
+	{
+		FieldText	value = server_text(utf8);
+
+		row_writer_add_text(writer, value.data, value.length);
+	}
+}
+
+static void
+add_string(RowWriter *writer, const char *string)
+{
+	if (string == NULL)
+		row_writer_add_null(writer);
+	else
+		row_writer_add_text(writer, string, strlen(string));
+}
+
+/* No value goes into the message: it may be a name or an SSID. */
+static void
+remember_error(RowLoader *loader, const Record *record, const char *field, const char *message)
+{
+	if (loader->shown_errors == SHOWN_ERRORS)
+		return;
+	appendStringInfo(&loader->first_errors, "%sline %lld, %s%s%s",
+					 loader->shown_errors > 0 ? "; " : "", (long long) record->line_no,
+					 field == NULL ? "" : field, field == NULL ? "" : ": ", message);
+	loader->shown_errors++;
+}
+
+/* A row of calpads.load_error. */
+static void
+write_error(RowLoader *loader, const Record *record, const char *field, const char *rule,
+			const char *message)
+{
+	int			ssid = find_ssid(loader, record);
+	int			local_id = loader->local_id_field + (ssid - loader->ssid_field);
+	FieldText	nothing = {NULL, 0};
+
+	row_writer_add_bigint(loader->errors, loader->load_id);
+	row_writer_add_bigint(loader->errors, record->line_no);
+	add_string(loader->errors, field);
+	add_string(loader->errors, rule);
+	add_string(loader->errors, message);
+	add_text(loader->errors, record->line);
+	add_text(loader->errors, ssid < 0 ? nothing : raw_field(loader, record, ssid));
+	add_text(loader->errors, ssid < 0 ? nothing : raw_field(loader, record, local_id));
+	row_writer_end_row(loader->errors);
+	remember_error(loader, record, field, message);
+}
+
+static void
+write_field_error(RowLoader *loader, const Record *record, int position, const char *rule,
+				  const char *message)
+{
+	write_error(loader, record, loader->fields[position].name, rule, message);
+}
+
+void
+row_loader_set_aside(RowLoader *loader, const Record *record, const char *message)
+{
+	write_error(loader, record, NULL, NULL, message);
+	loader->tally.rows_read++;
+	loader->tally.rows_rejected++;
+}
+
+/* ---- taking a record ---------------------------------------------------- */
+
+static bool
+is_date(const LayoutField *field)
+{
+	return field->type == FIELD_DATE8 || field->type == FIELD_DATE_MDY;
+}
+
+/* Checks a field and makes it the next value of the row; false when it is bad. */
+static bool
+add_field(RowLoader *loader, const Record *record, int position)
+{
+	const LayoutField *field = &loader->fields[position];
+	FieldText	value = record->fields[position];
+	DayNumber	day;
+	FieldError	error;
+
+	/* Half of the fields are empty. */
+	if (value.length == 0 && !field->required)
+	{
+		row_writer_add_null(loader->baseline);
+		return true;
+	}
+
+	value = field_normalise(field, value);
+	error = field_check(field, value, &day);
+	if (error != FIELD_OK)
+	{
+		row_writer_add_null(loader->baseline);
+		write_field_error(loader, record, position, field_error_rule(error),
+						  field_error_message(error));
+		return false;
+	}
+	if (value.length > 0 && is_date(field))
+		row_writer_add_date(loader->baseline, day);
+	else
+		add_text(loader->baseline, value);
+	return true;
+}
+
+/* Puts the row together; false when one of its fields is bad. */
+static bool
+make_row(RowLoader *loader, const Record *record)
+{
+	bool		good = true;
+
+	for (int i = 0; i < loader->column_count; i++)
+	{
+		int			source = loader->sources[i];
+
+		if (source >= 0)
+			good &= add_field(loader, record, source);
+		else if (source == SOURCE_LOAD_ID)
+			row_writer_add_bigint(loader->baseline, loader->load_id);
+		else if (source == SOURCE_LINE_NO)
+			row_writer_add_bigint(loader->baseline, record->line_no);
+		else
+			row_writer_add_null(loader->baseline);
+	}
+	return good;
+}
+
+/* Outer blanks belong neither to codes nor to dates. */
+static FieldText
+code_of(const Record *record, int position)
+{
+	return field_trim(record->fields[position]);
+}
+
+static bool
+check_forms(RowLoader *loader, const Record *record)
+{
+	bool		good = true;
+
+	for (int i = 0; i < loader->form_count; i++)
+	{
+		const FieldForm *form = &loader->forms[i];
+		FieldText	value = code_of(record, form->position);
+
+		if (form->form->digits ?
+			!is_digits(value, form->form->length) : value.length != form->form->length)
+		{
+			write_field_error(loader, record, form->position, form->form->rule, form->message);
+			good = false;
+		}
+	}
+	return good;
+}
+
+static bool
+check_lea(RowLoader *loader, const Record *record)
+{
+	FieldText	value = code_of(record, loader->lea_field);
+
+	if (value.length == loader->lea.length &&
+		memcmp(value.data, loader->lea.data, value.length) == 0)
+		return true;
+	write_field_error(loader, record, loader->lea_field, "SENR0001",
+					  "the record is of another LEA than the file");
+	return false;
+}
+
+static uint64
+key_fingerprint(const RowLoader *loader, const Record *record)
+{
+	uint64		fingerprint = 0;
+
+	for (int i = 0; i < loader->key_count; i++)
+	{
+		FieldText	value = code_of(record, loader->key[i]);
+
+		fingerprint = key_set_fingerprint(fingerprint, value.data, value.length);
+	}
+	return fingerprint;
+}
+
+static bool
+check_key(RowLoader *loader, const Record *record, uint64 key)
+{
+	if (key_set_add(loader->keys, key))
+		return true;
+	write_error(loader, record, NULL, "IVR0034", "an earlier record of the file has the same key");
+	return false;
+}
+
+static void
+count_school(RowLoader *loader, FieldText code)
+{
+	if (loader->last_school == NULL ||
+		memcmp(loader->last_school->code, code.data, SCHOOL_LENGTH) != 0)
+		loader->last_school = find_school(loader, code);
+	loader->last_school->rows++;
+	loader->tally.rows_selected += loader->last_school->selected;
+}
+
+static void
+count_row(RowLoader *loader, const Record *record)
+{
+	loader->tally.rows_loaded++;
+	if (loader->school_field >= 0)
+		count_school(loader, code_of(record, loader->school_field));
+	if (loader->exit_date_field >= 0)
+		loader->tally.rows_closed += code_of(record, loader->exit_date_field).length > 0;
+}
+
+void
+row_loader_take(RowLoader *loader, const Record *record)
+{
+	MemoryContext caller = MemoryContextSwitchTo(loader->row_context);
+	uint64		key = key_fingerprint(loader, record);
+
+	/* The row is put together while the memory for its key is on its way. */
+	key_set_prefetch(loader->keys, key);
+	loader->tally.rows_read++;
+	if (make_row(loader, record) && check_forms(loader, record) &&
+		check_lea(loader, record) && check_key(loader, record, key))
+	{
+		row_writer_end_row(loader->baseline);
+		count_row(loader, record);
+	}
+	else
+	{
+		row_writer_drop_row(loader->baseline);
+		loader->tally.rows_rejected++;
+	}
+
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(loader->row_context);
+}
+
+void
+row_loader_finish(RowLoader *loader)
+{
+	row_writer_close(loader->baseline);
+	row_writer_close(loader->errors);
+}
+
+/* ---- reporting ---------------------------------------------------------- */
+
+const LoadTally *
+row_loader_tally(const RowLoader *loader)
+{
+	return &loader->tally;
+}
+
+Oid
+row_loader_relation(const RowLoader *loader)
+{
+	return RelationGetRelid(loader->baseline->relation);
+}
+
+static int
+compare_codes(const void *left, const void *right)
+{
+	return strcmp(*(const char *const *) left, *(const char *const *) right);
+}
+
+/* The codes in order, so that the same file gives the same message. */
+static char *
+join_codes(const char **codes, int count)
+{
+	StringInfoData list;
+
+	qsort(codes, count, sizeof(codes[0]), compare_codes);
+	initStringInfo(&list);
+	for (int i = 0; i < Min(count, SHOWN_SCHOOLS); i++)
+		appendStringInfo(&list, "%s%s", i > 0 ? ", " : "", codes[i]);
+	if (count > SHOWN_SCHOOLS)
+		appendStringInfoString(&list, ", ...");
+	return list.data;
+}
+
+char *
+row_loader_schools(const RowLoader *loader, bool selected, int *count)
+{
+	const char **codes = palloc(hash_get_num_entries(loader->schools) * sizeof(char *));
+	HASH_SEQ_STATUS scan;
+	School	   *school;
+
+	*count = 0;
+	hash_seq_init(&scan, loader->schools);
+	while ((school = hash_seq_search(&scan)) != NULL)
+	{
+		if (school->selected == selected && school->rows > 0)
+			codes[(*count)++] = school->code;
+	}
+	return join_codes(codes, *count);
+}

@@ -1,0 +1,625 @@
+/*-------------------------------------------------------------------------
+ *
+ * reconcile.c
+ *	  Two pictures of one student into operations, or into reasons why there
+ *	  is none.
+ *
+ * First each row of the one picture finds its twin in the other, and what is
+ * left over or differs becomes an operation (compare).  Then operations that
+ * CALPADS would refuse are held, and since a held operation leaves a row as
+ * it is, which may stand in the way of another, this goes on until nothing
+ * changes (settle).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "reconcile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "story.h"
+#include "wave.h"
+
+typedef struct Work
+{
+	Arena	   *arena;
+	const Student *student;
+	const ReconcileOptions *options;
+	Operation  *operations;
+	Hold	   *holds;
+} Work;
+
+const char *
+operation_category_name(OperationCategory category)
+{
+	static const char *const names[] = {"Removals", "Exits", "Updates"};
+
+	return names[category];
+}
+
+const char *
+operation_reason_code(OperationReason reason)
+{
+	static const char *const codes[REASON_COUNT] = {
+		[REASON_NOT_IN_SIS] = "not_in_sis",
+		[REASON_START_MOVED] = "start_moved",
+		[REASON_SCHOOL_CHANGED] = "school_changed",
+		[REASON_EXIT_ADDED] = "exit_added",
+		[REASON_EXIT_CHANGED] = "exit_changed",
+		[REASON_EXIT_REMOVED] = "exit_removed",
+		[REASON_NO_SHOW_REVIVED] = "no_show_revived",
+		[REASON_FIELDS_CHANGED] = "fields_changed",
+		[REASON_NEW_STUDENT] = "new_student",
+		[REASON_NEW_ENROLLMENT] = "new_enrollment",
+	};
+
+	return codes[reason];
+}
+
+/* ---- holds -------------------------------------------------------------- */
+
+static void
+add_hold(Work *work, const Enrollment *row, const char *rule, int field, const char *explanation,
+		 const char *fix)
+{
+	Hold	   *hold = arena_allocate(work->arena, sizeof(Hold));
+
+	hold->rule = rule;
+	hold->field = field;
+	hold->value = field >= 0 ? row->value[field] : NULL;
+	hold->explanation = explanation;
+	hold->fix = fix;
+	hold->row = row;
+	hold->next = work->holds;
+	work->holds = hold;
+}
+
+static void
+hold_operation(Work *work, Operation *operation, const char *rule, int field,
+			   const char *explanation, const char *fix)
+{
+	operation->held = true;
+	add_hold(work, operation->target != NULL ? operation->record : operation->before,
+			 rule, field, explanation, fix);
+}
+
+/* ---- compare: rows without a twin, rows that differ ---------------------- */
+
+/* The row of the other picture with the same key, or NULL. */
+static const Enrollment *
+find_twin(const Enrollment *rows, const Enrollment *row)
+{
+	for (; rows != NULL; rows = rows->next)
+		if (rows->in_scope && enrollment_same_key(rows, row))
+			return rows;
+	return NULL;
+}
+
+static Operation *
+add_operation(Work *work, const Enrollment *before, const Enrollment *target)
+{
+	Operation  *operation = arena_allocate(work->arena, sizeof(Operation));
+
+	operation->before = before;
+	operation->target = target;
+	operation->record = enrollment_copy(work->arena, target != NULL ? target : before);
+	operation->record->value[SENR_RECORD_TYPE] = "SENR";
+	operation->record->value[SENR_TRANSACTION_TYPE] = target != NULL ? "A" : "D";
+	operation->next = work->operations;
+	work->operations = operation;
+	return operation;
+}
+
+static OperationReason
+reason_of_change(const Enrollment *before, const Enrollment *target, uint64_t changed)
+{
+	if (!(changed & (SENR_BIT(SENR_EXIT_DATE) | SENR_BIT(SENR_EXIT_REASON))))
+		return REASON_FIELDS_CHANGED;
+	if (enrollment_is_no_show(before) && !enrollment_is_no_show(target))
+		return REASON_NO_SHOW_REVIVED;
+	if (before->end == ENROLLMENT_OPEN)
+		return REASON_EXIT_ADDED;
+	return target->end == ENROLLMENT_OPEN ? REASON_EXIT_REMOVED : REASON_EXIT_CHANGED;
+}
+
+static void
+compare_twins(Work *work, const Enrollment *before, const Enrollment *target)
+{
+	uint64_t	changed = enrollment_difference(before, target);
+	Operation  *operation;
+
+	if (changed == 0 || (enrollment_is_inert(before) && enrollment_is_inert(target)))
+		return;
+	operation = add_operation(work, before, target);
+	operation->changed = changed;
+	operation->reason = reason_of_change(before, target, changed);
+	operation->category = operation->reason == REASON_FIELDS_CHANGED ?
+		CATEGORY_UPDATES : CATEGORY_EXITS;
+}
+
+/*
+ * Of earlier years only rows that both sides have are changed (DESIGN section
+ * 5, rule 2): the SIS of this year is no witness against them.
+ */
+static bool
+hold_earlier_year(Work *work, const Enrollment *row, const char *side, const char *other_side)
+{
+	const ReconcileOptions *options = work->options;
+
+	if (row->start >= options->year_start)
+		return false;
+	add_hold(work, row, "EARLIER_YEAR", SENR_START_DATE,
+			 arena_print(work->arena, "%s has %s, and %s does not; it belongs to an earlier school year, so "
+						 "it is neither removed nor added.", side,
+						 story_enrollment(work->arena, options, row), other_side),
+			 "ENR.ED of that year, or CALPADS by hand");
+	return true;
+}
+
+/* Does the SIS have another row with this key, and does it say the same? */
+static bool
+has_double(const Work *work, const Enrollment *target, bool same)
+{
+	const Enrollment *row = work->student->target;
+
+	for (; row != NULL && !(same && row == target); row = row->next)
+		if (row != target && row->in_scope && enrollment_same_key(row, target) &&
+			(enrollment_difference(row, target) == 0) == same)
+			return true;
+	return false;
+}
+
+static void
+compare_target(Work *work, const Enrollment *target)
+{
+	const Enrollment *before = find_twin(work->student->baseline, target);
+
+	if (has_double(work, target, false))
+		add_hold(work, target, "IVR0034", SENR_START_DATE,
+				 "The SIS has two different enrollments of the student at this school with this start "
+				 "date; CALPADS holds one row for school, SSID and start date.", "ENR.ED");
+	else if (has_double(work, target, true))
+		return;					/* an earlier row says the same */
+	else if (before != NULL)
+		compare_twins(work, before, target);
+	else if (!enrollment_is_inert(target) &&
+			 !hold_earlier_year(work, target, "The SIS", "CALPADS"))
+		add_operation(work, NULL, target)->category = CATEGORY_UPDATES;
+}
+
+static void
+compare_baseline(Work *work, const Enrollment *before)
+{
+	if (find_twin(work->student->target, before) == NULL && !enrollment_is_inert(before) &&
+		!hold_earlier_year(work, before, "CALPADS", "the SIS"))
+		add_operation(work, before, NULL)->category = CATEGORY_REMOVALS;
+}
+
+static void
+compare(Work *work)
+{
+	for (const Enrollment *row = work->student->target; row != NULL; row = row->next)
+		if (row->in_scope)
+			compare_target(work, row);
+	for (const Enrollment *row = work->student->baseline; row != NULL; row = row->next)
+		if (row->in_scope)
+			compare_baseline(work, row);
+}
+
+/* ---- which removal and which addition are the same enrollment ------------ */
+
+/* How far two starts may lie apart when the rows do not even overlap. */
+#define MOVED_DAYS 31
+
+static bool
+may_replace(const Enrollment *a, const Enrollment *b)
+{
+	return (a->start <= b->end && b->start <= a->end) || abs(a->start - b->start) <= MOVED_DAYS;
+}
+
+/* The better partner: the same school, then the nearer start. */
+static bool
+is_better_partner(const Enrollment *row, const Enrollment *candidate, const Enrollment *best)
+{
+	bool		same = enrollment_has(candidate, SENR_SCHOOL, row->value[SENR_SCHOOL]);
+	bool		best_same;
+
+	if (best == NULL)
+		return true;
+	best_same = enrollment_has(best, SENR_SCHOOL, row->value[SENR_SCHOOL]);
+	if (same != best_same)
+		return same;
+	return abs(candidate->start - row->start) < abs(best->start - row->start);
+}
+
+static bool
+is_removal(const Operation *operation)
+{
+	return operation->target == NULL;
+}
+
+static bool
+is_addition(const Operation *operation)
+{
+	return operation->before == NULL;
+}
+
+static void
+pair_with(Work *work, Operation *operation, bool (*partner) (const Operation *))
+{
+	const Enrollment *best = NULL;
+
+	for (const Operation *other = work->operations; other != NULL; other = other->next)
+		if (partner(other) && may_replace(operation->record, other->record) &&
+			is_better_partner(operation->record, other->record, best))
+			best = other->record;
+	operation->related = best;
+	if (best == NULL)
+		return;
+	operation->reason = enrollment_has(best, SENR_SCHOOL, operation->record->value[SENR_SCHOOL]) ?
+		REASON_START_MOVED : REASON_SCHOOL_CHANGED;
+}
+
+static void
+pair_operations(Work *work)
+{
+	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
+	{
+		if (is_removal(operation))
+		{
+			operation->reason = REASON_NOT_IN_SIS;
+			pair_with(work, operation, is_addition);
+		}
+		else if (is_addition(operation))
+		{
+			operation->reason = work->student->baseline == NULL ?
+				REASON_NEW_STUDENT : REASON_NEW_ENROLLMENT;
+			pair_with(work, operation, is_removal);
+		}
+	}
+}
+
+/* ---- records ------------------------------------------------------------- */
+
+static const Enrollment *
+newest(const Enrollment *rows)
+{
+	const Enrollment *best = rows;
+
+	for (; rows != NULL; rows = rows->next)
+		if (rows->start > best->start)
+			best = rows;
+	return best;
+}
+
+static bool
+same_birth_year(const char *a, const char *b)
+{
+	return a != NULL && b != NULL && strncmp(a, b, 4) == 0;
+}
+
+/*
+ * CALPADS refuses a record whose gender and birth year are not its own
+ * (SENR0035), and SENR does not change them: they are sent as CALPADS has
+ * them until SINF has corrected them.
+ */
+static void
+keep_demographics(Work *work, Operation *operation)
+{
+	const Enrollment *known = newest(work->student->baseline);
+	Enrollment *record = operation->record;
+
+	if (known == NULL || operation->target == NULL)
+		return;
+	if (known->value[SENR_GENDER] == NULL || known->value[SENR_BIRTH_DATE] == NULL)
+		return;
+	if (enrollment_has(record, SENR_GENDER, known->value[SENR_GENDER]) &&
+		same_birth_year(record->value[SENR_BIRTH_DATE], known->value[SENR_BIRTH_DATE]))
+		return;
+	record->value[SENR_GENDER] = known->value[SENR_GENDER];
+	record->value[SENR_BIRTH_DATE] = known->value[SENR_BIRTH_DATE];
+	operation->demographics_kept = true;
+}
+
+static void
+make_delete(Operation *operation)
+{
+	operation->category = CATEGORY_REMOVALS;
+	operation->no_show = false;
+	operation->changed = 0;
+	*operation->record = *operation->before;
+	operation->record->value[SENR_RECORD_TYPE] = "SENR";
+	operation->record->value[SENR_TRANSACTION_TYPE] = "D";
+}
+
+/*
+ * The row that cannot be deleted becomes a no-show (spec/senr.md section 6).
+ * The day before its start leaves an empty interval, which collides with
+ * nothing; only a real no-show of a student with disabilities takes the start
+ * date itself (SENR0018).
+ */
+static void
+make_no_show(Work *work, Operation *operation)
+{
+	Enrollment *record = operation->record;
+	bool		real = work->student->no_show_with_disability &&
+		operation->reason == REASON_NOT_IN_SIS;
+
+	make_delete(operation);
+	operation->category = CATEGORY_EXITS;
+	operation->no_show = true;
+	record->value[SENR_TRANSACTION_TYPE] = "A";
+	record->end = real ? record->start : record->start - 1;
+	enrollment_set_date(work->arena, record, SENR_EXIT_DATE, record->end);
+	record->value[SENR_EXIT_REASON] = "N470";
+	record->value[SENR_COMPLETION] = NULL;
+	record->value[SENR_RECEIVER_SCHOOL] = NULL;
+	record->value[SENR_UC_CSU] = NULL;
+	record->value[SENR_MERIT_DIPLOMA] = NULL;
+	record->value[SENR_BILITERACY] = NULL;
+	record->value[SENR_EXEMPTION] = NULL;
+	if (enrollment_has(record, SENR_STATUS, "20"))
+		record->value[SENR_STATUS] = "10";	/* SENR0302 */
+	operation->changed = enrollment_difference(operation->before, record);
+}
+
+/* Rather a row of status 10, 30 or 50 than a secondary one, then the oldest. */
+static bool
+is_better_no_show(const Enrollment *row, const Enrollment *best)
+{
+	bool		secondary = enrollment_has(row, SENR_STATUS, "20");
+	bool		best_secondary = enrollment_has(best, SENR_STATUS, "20");
+
+	if (secondary != best_secondary)
+		return best_secondary;
+	if (row->start != best->start)
+		return row->start < best->start;
+	return strcmp(row->value[SENR_SCHOOL], best->value[SENR_SCHOOL]) < 0;
+}
+
+/*
+ * CALPADS refuses to delete the last row of a student (SENR0180).  Every row
+ * that the file shows counts, also of other schools and years.
+ */
+static void
+keep_last_row(Work *work)
+{
+	int			remaining = 0;
+	Operation  *keep = NULL;
+
+	for (const Enrollment *row = work->student->baseline; row != NULL; row = row->next)
+		remaining++;
+	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
+	{
+		if (!is_removal(operation) || operation->held)
+			continue;
+		make_delete(operation);
+		remaining--;
+		if (keep == NULL || is_better_no_show(operation->before, keep->before))
+			keep = operation;
+	}
+	if (remaining == 0 && keep != NULL)
+		make_no_show(work, keep);
+}
+
+/* ---- settle: what CALPADS would refuse is held --------------------------- */
+
+static void
+hold_whole_student(Work *work, const char *rule, const char *explanation, const char *fix)
+{
+	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
+		if (!operation->held)
+			hold_operation(work, operation, rule, -1, explanation, fix);
+}
+
+static bool
+has_two_local_ids(const Enrollment *rows)
+{
+	for (const Enrollment *row = rows; row != NULL; row = row->next)
+		if (row->value[SENR_LOCAL_STUDENT_ID] != NULL &&
+			!enrollment_has(rows, SENR_LOCAL_STUDENT_ID, row->value[SENR_LOCAL_STUDENT_ID]))
+			return true;
+	return false;
+}
+
+static void
+hold_doubtful_student(Work *work)
+{
+	const Student *student = work->student;
+
+	if (student->load_problem != NULL)
+		hold_whole_student(work, "LOAD_ERROR", student->load_problem,
+						   "calpads.load_error; request the ODS extract again");
+	if (has_two_local_ids(student->target))
+		hold_whole_student(work, "DUPLICATE_SSID", "Two students of the SIS carry this SSID, so it is "
+						   "not known whose enrollments these are.", "STU.CID");
+	if (!student->protected_from_removal)
+		return;
+	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
+		if (is_removal(operation) && !operation->held)
+			hold_operation(work, operation, "PROTECTED", -1,
+						   "The student is in calpads.protected_ssid: no row is removed.",
+						   "calpads.protected_ssid");
+}
+
+/*
+ * Holds the records that break a rule by themselves; false when there is
+ * none.  A deletion only needs the key of a row that CALPADS has.
+ */
+static bool
+hold_rule_breakers(Work *work)
+{
+	const ReconcileOptions *options = work->options;
+	bool		found = false;
+
+	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
+	{
+		Violation  *violation;
+
+		if (operation->held || (is_removal(operation) && !operation->no_show))
+			continue;
+		if (operation->record->problems != NULL)
+			hold_operation(work, operation, "MAPPING", -1,
+						   "The SIS row could not be turned into a CALPADS record.", "sis.senr");
+		violation = rule_check(work->arena, options->rules, operation->record, options->today);
+		for (; violation != NULL; violation = violation->next)
+			hold_operation(work, operation, violation->rule, violation->field, violation->explanation,
+						   violation->field >= 0 ? senr_field_source[violation->field] : NULL);
+		found |= operation->held;
+	}
+	return found;
+}
+
+/* What CALPADS will hold of the row that the operation is about. */
+static const Enrollment *
+final_row(const Operation *operation)
+{
+	if (operation->held)
+		return operation->before;
+	return is_removal(operation) && !operation->no_show ? NULL : operation->record;
+}
+
+static const Operation *
+operation_on(const Work *work, const Enrollment *baseline_row)
+{
+	for (const Operation *operation = work->operations; operation != NULL; operation = operation->next)
+		if (operation->before == baseline_row)
+			return operation;
+	return NULL;
+}
+
+/* Which of two operations that exclude each other is sent: exits before additions. */
+static bool
+yields_to(const Operation *operation, const Operation *other)
+{
+	if (operation->category != other->category)
+		return operation->category > other->category;
+	if (operation->record->start != other->record->start)
+		return operation->record->start > other->record->start;
+	return strcmp(operation->record->value[SENR_SCHOOL], other->record->value[SENR_SCHOOL]) > 0;
+}
+
+/* The row that operation's record could not stand beside in the end, or NULL. */
+static const Enrollment *
+find_obstacle(const Work *work, const Operation *operation, const char **rule)
+{
+	DayNumber	today = work->options->today;
+
+	for (const Enrollment *row = work->student->baseline; row != NULL; row = row->next)
+		if (operation_on(work, row) == NULL &&
+			(*rule = enrollment_conflict(operation->record, row, today)) != NULL)
+			return row;
+	for (const Operation *other = work->operations; other != NULL; other = other->next)
+	{
+		const Enrollment *row = final_row(other);
+
+		if (other != operation && row != NULL && (other->held || yields_to(operation, other)) &&
+			(*rule = enrollment_conflict(operation->record, row, today)) != NULL)
+			return row;
+	}
+	return NULL;
+}
+
+/* Holds one operation that meets an obstacle; false when there is none. */
+static bool
+hold_obstructed(Work *work)
+{
+	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
+	{
+		const char *rule;
+		const Enrollment *obstacle;
+
+		if (operation->held || is_removal(operation))
+			continue;
+		obstacle = find_obstacle(work, operation, &rule);
+		if (obstacle == NULL)
+			continue;
+		hold_operation(work, operation, rule, SENR_START_DATE,
+					   arena_print(work->arena, "%s; this record would meet %s.", story_conflict(rule),
+								   story_enrollment(work->arena, work->options, obstacle)),
+					   "ENR.ED and ENR.LD of both enrollments");
+		return true;
+	}
+	return false;
+}
+
+/*
+ * A removal waits for what replaces it: deleted alone, the student would be
+ * without the enrollment in CALPADS until the other record is repaired.
+ */
+static bool
+hold_unreplaced(Work *work)
+{
+	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
+		for (const Operation *other = work->operations; other != NULL; other = other->next)
+			if (!operation->held && is_removal(operation) && other->held &&
+				operation->related == other->record)
+			{
+				hold_operation(work, operation, "REPLACEMENT_HELD", -1,
+							   "The enrollment that replaces this row is held; the row stays until it can "
+							   "be sent.", "see the held record of the same student");
+				return true;
+			}
+	return false;
+}
+
+/* Operations that wait for each other: one of them is held. */
+static bool
+hold_stuck(Work *work)
+{
+	Operation  *stuck = wave_order(work->operations, work->options->today);
+
+	if (stuck == NULL)
+		return false;
+	hold_operation(work, stuck, "SENR0027", SENR_START_DATE,
+				   "The student's records wait for each other: none of them can be posted first.",
+				   "ENR.ED and ENR.LD of the student");
+	return true;
+}
+
+/*
+ * Each round either holds one operation more or is the last, so this ends.
+ */
+static void
+settle(Work *work)
+{
+	do
+	{
+		keep_last_row(work);
+	} while (hold_rule_breakers(work) || hold_obstructed(work) || hold_unreplaced(work) ||
+			 hold_stuck(work));
+}
+
+static int
+count_rows(const Enrollment *rows)
+{
+	int			count = 0;
+
+	for (; rows != NULL; rows = rows->next)
+		count++;
+	return count;
+}
+
+Reconciliation
+reconcile_student(Arena *arena, const Student *student, const ReconcileOptions *options)
+{
+	Work		work = {arena, student, options, NULL, NULL};
+
+	if (count_rows(student->baseline) + count_rows(student->target) > RECONCILE_MAX_ROWS)
+	{
+		add_hold(&work, student->baseline != NULL ? student->baseline : student->target,
+				 "TOO_MANY_ROWS", -1, "This SSID has so many enrollments that it cannot be one student's.",
+				 "STU.CID");
+		return (Reconciliation){NULL, work.holds};
+	}
+	compare(&work);
+	pair_operations(&work);
+	for (Operation *operation = work.operations; operation != NULL; operation = operation->next)
+		keep_demographics(&work, operation);
+	hold_doubtful_student(&work);
+	settle(&work);
+	for (Operation *operation = work.operations; operation != NULL; operation = operation->next)
+		if (!operation->held)
+			operation->explanation = story_operation(arena, options, operation);
+	return (Reconciliation){work.operations, work.holds};
+}

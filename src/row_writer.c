@@ -1,0 +1,212 @@
+/*-------------------------------------------------------------------------
+ *
+ * row_writer.c
+ *	  Rows into a table of the extension, a thousand at a time.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "row_writer.h"
+
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+
+#include "compat.h"
+
+/* A batch is written when it has so many rows, or so many bytes. */
+#define BATCH_ROWS 1000
+#define BATCH_BYTES (1024 * 1024)
+
+typedef struct RowBatch
+{
+	CommandId	command;
+	BulkInsertState bulk_insert;
+	MemoryContext context;		/* of the rows */
+	MemoryContext write_context;	/* what the table needs to write them */
+	TupleTableSlot *rows[BATCH_ROWS];	/* made when they are first needed */
+	int			count;
+	Size		bytes;
+} RowBatch;
+
+/* ---- opening ------------------------------------------------------------ */
+
+static void
+check_permission(Relation relation)
+{
+	AclResult	result = pg_class_aclcheck(RelationGetRelid(relation), GetUserId(), ACL_INSERT);
+
+	if (result != ACLCHECK_OK)
+		aclcheck_error(result, OBJECT_TABLE, RelationGetRelationName(relation));
+}
+
+static void
+check_plain_table(Relation relation)
+{
+	TupleConstr *constraints = RelationGetDescr(relation)->constr;
+	const char *obstacle = NULL;
+
+	if (RelationGetIndexList(relation) != NIL)
+		obstacle = "an index";
+	else if (relation->trigdesc != NULL)
+		obstacle = "a trigger or a foreign key";
+	else if (constraints != NULL && constraints->num_check > 0)
+		obstacle = "a check constraint";
+	else if (constraints != NULL && constraints->has_generated_stored)
+		obstacle = "a generated column";
+	else if (check_enable_rls(RelationGetRelid(relation), InvalidOid, false) == RLS_ENABLED)
+		obstacle = "row-level security";
+
+	if (obstacle != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" has %s, which loading would pass by",
+						RelationGetRelationName(relation), obstacle),
+				 errdetail("The table belongs to the extension calpads, which makes it without."),
+				 errhint("Drop what was added to the table.")));
+}
+
+static RowBatch *
+make_batch(void)
+{
+	RowBatch   *batch = palloc0(sizeof(RowBatch));
+
+	batch->command = GetCurrentCommandId(true);
+	batch->bulk_insert = GetBulkInsertState();
+	batch->context = CurrentMemoryContext;
+	batch->write_context = AllocSetContextCreate(CurrentMemoryContext, "calpads batch of rows",
+												 ALLOCSET_DEFAULT_SIZES);
+	return batch;
+}
+
+RowWriter *
+row_writer_open(const char *table)
+{
+	RowWriter  *writer = palloc0(sizeof(RowWriter));
+	Oid			relation = get_relname_relid(table, get_namespace_oid("calpads", false));
+
+	writer->relation = table_open(relation, RowExclusiveLock);
+	check_permission(writer->relation);
+	check_plain_table(writer->relation);
+	writer->batch = make_batch();
+	writer->capacity = BLCKSZ;
+	writer->row = palloc(writer->capacity);
+	row_writer_drop_row(writer);
+	return writer;
+}
+
+/* ---- rows --------------------------------------------------------------- */
+
+/*
+ * A row always has a null bitmap: the room for it is left before the values
+ * are known.
+ */
+static Size
+header_size(Relation relation)
+{
+	return MAXALIGN(SizeofHeapTupleHeader + BITMAPLEN(RelationGetNumberOfAttributes(relation)));
+}
+
+void
+row_writer_drop_row(RowWriter *writer)
+{
+	writer->length = header_size(writer->relation);
+	memset(writer->row, 0, writer->length);
+	writer->column = 0;
+}
+
+void
+row_writer_enlarge(RowWriter *writer, Size size)
+{
+	writer->capacity = Max(size, 2 * writer->capacity);
+	writer->row = repalloc(writer->row, writer->capacity);
+}
+
+static void
+write_batch(RowWriter *writer)
+{
+	RowBatch   *batch = writer->batch;
+	MemoryContext caller = MemoryContextSwitchTo(batch->write_context);
+
+	table_multi_insert(writer->relation, batch->rows, batch->count, batch->command, 0,
+					   batch->bulk_insert);
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(batch->write_context);
+
+	for (int i = 0; i < batch->count; i++)
+		ExecClearTuple(batch->rows[i]);
+	batch->count = 0;
+	batch->bytes = 0;
+}
+
+/* The row as a tuple in one piece of memory. */
+static HeapTuple
+make_tuple(const RowWriter *writer)
+{
+	HeapTuple	tuple = MemoryContextAlloc(writer->batch->context, HEAPTUPLESIZE + writer->length);
+
+	tuple->t_len = writer->length;
+	ItemPointerSetInvalid(&tuple->t_self);
+	tuple->t_tableOid = RelationGetRelid(writer->relation);
+	tuple->t_data = (HeapTupleHeader) ((char *) tuple + HEAPTUPLESIZE);
+	memcpy(tuple->t_data, writer->row, writer->length);
+
+	ItemPointerSetInvalid(&tuple->t_data->t_ctid);
+	tuple->t_data->t_infomask = HEAP_HASNULL | HEAP_HASVARWIDTH;
+	HeapTupleHeaderSetNatts(tuple->t_data, RelationGetNumberOfAttributes(writer->relation));
+	tuple->t_data->t_hoff = header_size(writer->relation);
+	return tuple;
+}
+
+/* The batch's next place for a row. */
+static TupleTableSlot *
+next_slot(RowWriter *writer)
+{
+	RowBatch   *batch = writer->batch;
+
+	if (batch->rows[batch->count] == NULL)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(batch->context);
+
+		batch->rows[batch->count] =
+			MakeSingleTupleTableSlot(RelationGetDescr(writer->relation), &TTSOpsHeapTuple);
+		MemoryContextSwitchTo(caller);
+	}
+	return batch->rows[batch->count++];
+}
+
+void
+row_writer_end_row(RowWriter *writer)
+{
+	RowBatch   *batch = writer->batch;
+
+	Assert(writer->column == RelationGetNumberOfAttributes(writer->relation));
+	ExecStoreHeapTuple(make_tuple(writer), next_slot(writer), true);
+	batch->bytes += writer->length;
+	row_writer_drop_row(writer);
+	if (batch->count == BATCH_ROWS || batch->bytes >= BATCH_BYTES)
+		write_batch(writer);
+}
+
+void
+row_writer_close(RowWriter *writer)
+{
+	if (writer->batch->count > 0)
+		write_batch(writer);
+	for (int i = 0; i < BATCH_ROWS && writer->batch->rows[i] != NULL; i++)
+		ExecDropSingleTupleTableSlot(writer->batch->rows[i]);
+	FreeBulkInsertState(writer->batch->bulk_insert);
+	table_finish_bulk_insert(writer->relation, 0);
+	table_close(writer->relation, NoLock);
+}

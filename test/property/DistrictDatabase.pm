@@ -1,0 +1,136 @@
+package DistrictDatabase;
+
+# A database with the extension and the SIS of one random district, and the
+# few calls of the extension that the property test makes.
+
+use strict;
+use warnings;
+use CalpadsStandIn qw(@FIELDS);
+use PsqlClient;
+use SisWriter qw(sis_script sis_settings);
+
+my @DATES = qw(student_birth_date enrollment_start_date enrollment_exit_date);
+
+# The maintenance connection makes and drops the databases; names end in the
+# number of this process.
+sub names
+{
+	return ("calpads_property_$$", "calpads_property_template_$$");
+}
+
+sub maintenance
+{
+	return PsqlClient->new($ENV{PGDATABASE} // 'postgres');
+}
+
+# Makes the template: the extension and an empty SIS schema.
+sub create_template
+{
+	my (undef, $template) = names();
+	maintenance()->rows("CREATE DATABASE $template TEMPLATE template0 ENCODING 'UTF8';");
+	PsqlClient->new($template)
+	  ->rows("CREATE EXTENSION calpads;\nSELECT calpads.create_sis_schema();\n");
+	return;
+}
+
+sub drop_all
+{
+	maintenance()->rows("DROP DATABASE IF EXISTS $_;") for names();
+	return;
+}
+
+# A fresh database with the SIS rows and the settings of a district.
+sub new
+{
+	my ($class, $district) = @_;
+	my ($name, $template) = names();
+	my %settings = sis_settings($district);
+	my $alter = join '', map { "ALTER DATABASE $name SET calpads.$_ = '$settings{$_}';\n" }
+	  sort keys %settings;
+	maintenance()->rows("DROP DATABASE IF EXISTS $name;\n");
+	maintenance()->rows("CREATE DATABASE $name TEMPLATE $template;\n");
+	maintenance()->rows($alter);
+	my $self = bless { client => PsqlClient->new($name) }, $class;
+	$self->{client}->rows(sis_script($district));
+	return $self;
+}
+
+# The lines of sis.senr, fields 1.02 and 1.03 left empty.
+sub sis_lines
+{
+	my ($self) = @_;
+	my %is_date = map { $_ => 1 } @DATES;
+	my @columns = map {
+		my $value = $is_date{$_} ? "to_char($_, 'YYYYMMDD')" : $_;
+		/transaction_type_code|local_record_id/ ? "''" : "coalesce($value, '')";
+	} @FIELDS;
+	return map { $_->[0] } $self->{client}->rows('SELECT '
+		  . join(" || '^' || ", @columns) . ' FROM sis.senr;');
+}
+
+# Loads an ODS extract; gives the rows that were set aside.
+sub load_ods
+{
+	my ($self, $bytes) = @_;
+	my $hex = unpack 'H*', $bytes;
+	return $self->{client}->value(
+		"SELECT rows_rejected FROM calpads.load_ods('SENR', 'ods.txt', "
+		  . "decode('$hex', 'hex'));");
+}
+
+# Makes a batch and gives its files in order: file_id, lea, seq, category,
+# file_name, records, bytes.
+sub create_extract
+{
+	my ($self) = @_;
+	my @columns = qw(file_id lea seq category file_name records);
+	my @rows = $self->{client}->rows(
+		    "CREATE TEMP TABLE batch AS SELECT * FROM calpads.create_extract('SENR');\n"
+		  . 'SELECT '
+		  . join(', ', @columns)
+		  . ", encode(calpads.file_content(file_id), 'hex') FROM batch ORDER BY lea, seq;\n");
+	my @files;
+	for my $row (@rows)
+	{
+		my %file = (bytes => pack('H*', pop @$row));
+		@file{@columns} = @$row;
+		push @files, \%file;
+	}
+	return @files;
+}
+
+sub post_file
+{
+	my ($self, $file) = @_;
+	$self->{client}->rows("SELECT status FROM calpads.post_file($file->{file_id});");
+	return;
+}
+
+# The error of posting a file that must not be posted; undef when it was.
+sub post_error
+{
+	my ($self, $file) = @_;
+	return $self->{client}->error_of("SELECT calpads.post_file($file->{file_id});");
+}
+
+sub delta_count
+{
+	my ($self) = @_;
+	return $self->{client}->value('SELECT count(*) FROM calpads.senr_delta();');
+}
+
+# What is held: ssid => { 'school start' => [ rules ] }.
+sub held
+{
+	my ($self) = @_;
+	my %held;
+	for my $row ($self->{client}->rows('SELECT ssid, school_of_attendance, '
+			  . "to_char(enrollment_start_date, 'YYYYMMDD'), rule FROM calpads.senr_held();"))
+	{
+		my ($ssid, $school, $start, $rule) = @$row;
+		push @{ $held{$ssid}{"$school $start"} }, $rule;
+	}
+	return \%held;
+}
+
+1;
