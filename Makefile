@@ -14,10 +14,12 @@ MODULE_big = calpads
 OBJS = \
 	src/arena.o \
 	src/calpads.o \
+	src/copy_format.o \
 	src/csv_record.o \
 	src/delta.o \
 	src/enrollment.o \
 	src/extract.o \
+	src/extract_zip.o \
 	src/fdw.o \
 	src/field.o \
 	src/file_source.o \
@@ -25,22 +27,32 @@ OBJS = \
 	src/key_set.o \
 	src/layout.o \
 	src/layout_catalog.o \
+	src/line_writer.o \
 	src/load.o \
 	src/load_rows.o \
+	src/new_file.o \
 	src/picture.o \
 	src/query.o \
 	src/reader.o \
 	src/reconcile.o \
 	src/record.o \
+	src/rehearsal.o \
+	src/rehearse.o \
 	src/row_writer.o \
 	src/rule.o \
+	src/rule_beside.o \
 	src/rule_book.o \
+	src/rule_enrollment.o \
+	src/rule_fields.o \
+	src/rule_person.o \
+	src/rule_school.o \
 	src/server_reader.o \
 	src/story.o \
+	src/upload.o \
 	src/wave.o
 DATA = calpads--1.0.sql
 REFERENCE_DATA = $(wildcard src/data/*.tsv)
-SHLIB_LINK = -lcsv
+SHLIB_LINK = -lcsv -lminizip
 
 # The server's headers have unused parameters of their own, and its flags ask
 # for the declarations of C89.  make WERROR= lets a newer compiler pass.
@@ -53,6 +65,7 @@ PG_CFLAGS += -Wno-unknown-warning-option -Wno-ignored-optimization-argument -Wno
 endif
 
 REGRESS := $(sort $(patsubst sql/%.sql,%,$(wildcard sql/*.sql)))
+REGRESS_OPTS = --load-extension=calpads
 ISOLATION := $(sort $(patsubst test/specs/%.spec,%,$(wildcard test/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test --load-extension=calpads
 
@@ -62,13 +75,13 @@ PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
 .PHONY: deps test demo
 
 deps:
-	test/deps
+	@test/deps
 
 test:
-	test/run
+	@test/run
 
 demo:
-	test/demo
+	@test/demo
 
 ifneq ($(PGXS),)
 include $(PGXS)

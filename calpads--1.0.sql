@@ -280,13 +280,132 @@ BEGIN
 	END IF;
 	RETURN QUERY
 		SELECT reference_table, calpads.refresh_reference_table(reference_table)
-		FROM unnest(ARRAY['layout', 'layout_field', 'codeset', 'code', 'valid_combination', 'sis_table'])
+		FROM unnest(ARRAY['layout', 'layout_field', 'codeset', 'code', 'valid_combination', 'sis_table', 'rule'])
 			AS reference_table;
 END;
 $$;
 COMMENT ON FUNCTION calpads.refresh_reference_data() IS
 	'reads the files of reference data again, in one transaction: after a yearly update of the extension''s files; '
 	'the district''s own rows stay; superuser only';
+-- ---------------------------------------------------------------------------
+-- 2a. CALPADS' validation rules, and what a district knows of institutions
+-- ---------------------------------------------------------------------------
+
+CREATE TABLE calpads.rule (
+	process text COLLATE "C" NOT NULL,
+	number text COLLATE "C" NOT NULL,
+	official boolean NOT NULL,
+	severity text NOT NULL CHECK (severity IN ('fatal', 'warning', 'unknown')),
+	certification boolean NOT NULL DEFAULT false,
+	name text NOT NULL,
+	description text NOT NULL,
+	first_year text COLLATE "C" CHECK (first_year ~ '^\d{4}-\d{4}$'),
+	last_year text COLLATE "C" CHECK (last_year ~ '^\d{4}-\d{4}$'),
+	active boolean NOT NULL DEFAULT true,
+	confirmed boolean NOT NULL,
+	source text NOT NULL,
+	coverage text NOT NULL CHECK (coverage IN ('implemented', 'not decidable', 'data missing')),
+	coverage_reason text,
+	institution_kinds text[],
+	reported_as text COLLATE "C",
+	builtin boolean NOT NULL DEFAULT false,
+	PRIMARY KEY (process, number)
+);
+COMMENT ON TABLE calpads.rule IS
+	'validation rules; what a rule tests is code, whether it holds a record, warns or is off is this table';
+COMMENT ON COLUMN calpads.rule.process IS 'process whose records are tested, as SENR';
+COMMENT ON COLUMN calpads.rule.number IS 'CALPADS'' number of the rule, or a name of this project where none is known';
+COMMENT ON COLUMN calpads.rule.official IS 'the number is CALPADS'' own';
+COMMENT ON COLUMN calpads.rule.severity IS
+	'fatal: a record that breaks the rule is held; warning, unknown: it is sent, and calpads.warning tells';
+COMMENT ON COLUMN calpads.rule.certification IS
+	'CALPADS applies the rule when a snapshot is certified, not to a file: it never holds a record';
+COMMENT ON COLUMN calpads.rule.name IS 'name of the rule';
+COMMENT ON COLUMN calpads.rule.description IS 'what breaks the rule';
+COMMENT ON COLUMN calpads.rule.first_year IS 'first academic year in which it is in force; null: always was';
+COMMENT ON COLUMN calpads.rule.last_year IS 'last academic year in which it is in force; null: still is';
+COMMENT ON COLUMN calpads.rule.active IS 'false: switched off, by CALPADS or by the district';
+COMMENT ON COLUMN calpads.rule.confirmed IS 'the severity is confirmed by a page of CALPADS';
+COMMENT ON COLUMN calpads.rule.source IS 'where the rule was found';
+COMMENT ON COLUMN calpads.rule.coverage IS
+	'implemented; not decidable: from what a district has; data missing: as long as no table is filled';
+COMMENT ON COLUMN calpads.rule.coverage_reason IS 'why not, or how far';
+COMMENT ON COLUMN calpads.rule.institution_kinds IS
+	'the rule is implemented as soon as calpads.institution has rows of one of these kinds';
+COMMENT ON COLUMN calpads.rule.reported_as IS
+	'CALPADS'' number under which a rule without one is reported; null: its own number';
+COMMENT ON COLUMN calpads.rule.builtin IS 'shipped with the extension; false: the district''s own';
+
+CREATE TRIGGER prefer_own_insert BEFORE INSERT ON calpads.rule
+	FOR EACH ROW WHEN (NOT NEW.builtin) EXECUTE FUNCTION calpads.prefer_own_row('process', 'number');
+CREATE TRIGGER prefer_own_update BEFORE UPDATE ON calpads.rule
+	FOR EACH ROW EXECUTE FUNCTION calpads.prefer_own_row('process', 'number');
+
+SELECT pg_catalog.pg_extension_config_dump('calpads.rule', 'WHERE NOT builtin');
+
+CREATE TABLE calpads.institution (
+	cds_code text COLLATE "C" NOT NULL CHECK (cds_code ~ '^[0-9]{7}$'),
+	kind text NOT NULL CHECK (kind IN ('district', 'county office', 'school', 'county school', 'charter school',
+		'nonpublic school')),
+	school_type text,
+	opened date,
+	closed date,
+	PRIMARY KEY (cds_code, kind)
+);
+SELECT pg_catalog.pg_extension_config_dump('calpads.institution', '');
+COMMENT ON TABLE calpads.institution IS
+	'what the district knows of schools and districts of the state, empty to begin with; a kind without any row is '
+	'not checked, and of districts and nonpublic schools that have rows every one that occurs is listed';
+COMMENT ON COLUMN calpads.institution.cds_code IS
+	'seven digits: county and district of a district or county office, school code of a school';
+COMMENT ON COLUMN calpads.institution.kind IS
+	'school: of a district; county school: of a county office; nonpublic school: certified';
+COMMENT ON COLUMN calpads.institution.school_type IS
+	'ADULT (adult education center), ALT, COMM, COMMDAY, CON, HOMHOS, JUV, OPP, REG, SPEC …; null: not known';
+COMMENT ON COLUMN calpads.institution.opened IS 'opening date; null: long ago';
+COMMENT ON COLUMN calpads.institution.closed IS 'closing date; null: open';
+
+CREATE VIEW calpads.rule_coverage AS
+SELECT r.process, r.number, r.name, r.severity, r.confirmed,
+	CASE WHEN EXISTS (SELECT FROM calpads.institution i WHERE i.kind = ANY (r.institution_kinds))
+		THEN 'implemented' ELSE r.coverage END AS coverage,
+	r.coverage_reason AS reason
+FROM calpads.rule r;
+COMMENT ON VIEW calpads.rule_coverage IS 'the rules, and how far records are tested against them';
+
+/*
+ * The schools of the SIS and their grades as numbers: TK -1, KN 0, 1 to 12;
+ * null where LOC does not tell, that is where one is blank, both are 0, or
+ * they are local numbers beyond the twelve.  Records of LOC with one code are
+ * one school.  A district's own LOC may lack the columns.
+ */
+CREATE FUNCTION calpads.school_grade_span(OUT cds_school text, OUT lowest_grade integer, OUT highest_grade integer)
+	RETURNS SETOF record
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY EXECUTE format($query$
+		WITH location AS (
+			SELECT loc.cd::integer AS sc, (to_jsonb(loc) ->> 'lo')::integer AS low, (to_jsonb(loc) ->> 'hi')::integer AS high
+			FROM %s AS loc
+		), span AS (
+			SELECT school.cds_school::text AS cds_school, location.low, location.high,
+				coalesce(location.low <= location.high AND location.low <= 12 AND (location.low, location.high) <> (0, 0),
+					false) AS known
+			FROM calpads.school JOIN location ON location.sc = school.sc
+			WHERE school.cds_school IS NOT NULL
+		)
+		SELECT span.cds_school,
+			CASE WHEN bool_and(span.known) THEN min(span.low) END,
+			CASE WHEN bool_and(span.known) THEN max(span.high) END
+		FROM span
+		GROUP BY span.cds_school
+		$query$, calpads.sis_table_name(NULL, 'loc'));
+END;
+$$;
+COMMENT ON FUNCTION calpads.school_grade_span() IS
+	'the schools of the SIS (LOC) with their lowest and highest grade as numbers, null when they are not known';
 
 SELECT calpads.refresh_reference_data();
 -- ---------------------------------------------------------------------------
@@ -505,15 +624,32 @@ WITH setting AS MATERIALIZED (
 		regexp_split_to_array(upper(btrim(calpads.setting('skip_student_tags'))), '\s*,\s*') AS skipped_tags
 ),
 school AS MATERIALIZED (
-	SELECT sc, cds_school, lea, selected FROM calpads.school_list(@schema_literal@)
+	SELECT sc, cds_school COLLATE "C" AS cds_school, lea, selected FROM calpads.school_list(@schema_literal@)
 ),
 translation AS MATERIALIZED (
-	SELECT local_set, local_code, code, is_translation FROM calpads.code_translation(@schema_literal@)
+	SELECT local_set, local_code COLLATE "C" AS local_code, code COLLATE "C" AS code, is_translation
+	FROM calpads.code_translation(@schema_literal@)
 ),
 -- Section 12: the sets that are translated.  In these a code that is neither
 -- translated nor a CALPADS code is reported; in all others values pass as they are.
 translated AS MATERIALIZED (
 	SELECT coalesce(array_agg(DISTINCT local_set), '{}') AS sets FROM translation WHERE is_translation
+),
+-- The translations as one map for each set: a lookup costs the same whatever
+-- the planner believes of the tables.
+code_map AS MATERIALIZED (
+	SELECT jsonb_object_agg(local_code, code) FILTER (WHERE local_set = 'STU.GR') AS grade,
+		-- The enrollment status is in STU.SP, or in a column that a setting names.
+		jsonb_object_agg(local_code, code) FILTER (WHERE local_set = setting.status_set) AS status,
+		jsonb_object_agg(local_code, code) FILTER (WHERE local_set = 'STU.IT') AS transfer,
+		jsonb_object_agg(local_code, code) FILTER (WHERE local_set = 'ATT.RS') AS exit_reason,
+		jsonb_object_agg(local_code, code) FILTER (WHERE local_set = 'STU.HSG') AS completion,
+		jsonb_object_agg(local_code, code) FILTER (WHERE local_set = 'STU.SF') AS suffix,
+		jsonb_object_agg(local_code, code) FILTER (WHERE local_set = 'STU.GN') AS gender,
+		jsonb_object_agg(local_code, code) FILTER (WHERE local_set = 'STU.BST') AS birth_state,
+		jsonb_object_agg(local_code, code) FILTER (WHERE local_set = 'STU.BCU') AS birth_country
+	FROM translation
+	CROSS JOIN setting
 ),
 
 -- Last school day of each calendar (section 5): school, track, school year.
@@ -533,40 +669,45 @@ student AS MATERIALIZED (
 		stu.gr::text AS local_grade,
 		upper(btrim(CASE setting.status_field
 			WHEN 'sp' THEN stu.sp WHEN 'u1' THEN stu.u1 WHEN 'u2' THEN stu.u2
-			WHEN 'u3' THEN stu.u3 WHEN 'u7' THEN stu.u7 WHEN 'u8' THEN stu.u8 END::text)) AS local_status,
+			WHEN 'u3' THEN stu.u3 WHEN 'u7' THEN stu.u7 WHEN 'u8' THEN stu.u8 END::text) COLLATE "C") AS local_status,
 		nullif(btrim(stu.tr::text), '') AS track,
-		nullif(upper(btrim(stu.it::text)), '') AS local_transfer,
+		nullif(upper(btrim(stu.it::text) COLLATE "C"), '') AS local_transfer,
 		nullif(btrim(stu.itd::text), '') AS residence,
 		stu.hs AS home_school,
 		stu.ng AS next_grade,
-		nullif(upper(btrim(stu.eoy::text)), '') AS local_year_end_reason,
+		nullif(upper(btrim(stu.eoy::text) COLLATE "C"), '') AS local_year_end_reason,
 		nullif(btrim(stu.ens::text), '') AS year_end_next_school,
-		nullif(upper(btrim(stu.hsg::text)), '') AS local_completion,
+		nullif(upper(btrim(stu.hsg::text) COLLATE "C"), '') AS local_completion,
 		stu.dg AS graduation_date,
-		nullif(upper(btrim(stu.cco::text)), '') AS college_courses,
-		nullif(upper(btrim(stu.gex::text)), '') AS graduation_exemption,
-		nullif(upper(btrim(stu.swr::text)), '') AS local_withdrawal_reason,
+		nullif(upper(btrim(stu.cco::text) COLLATE "C"), '') AS college_courses,
+		nullif(upper(btrim(stu.gex::text) COLLATE "C"), '') AS graduation_exemption,
+		nullif(upper(btrim(stu.swr::text) COLLATE "C"), '') AS local_withdrawal_reason,
 		stu.swd AS withdrawal_date,
-		row_number() OVER at_school AS rank_at_school,
-		count(*) OVER (PARTITION BY stu.id, stu.sc) AS rows_at_school,
-		row_number() OVER anywhere AS rank_anywhere
+		-- Nearly always one number; an enrollment without a number of its own takes the first.
+		array_agg(stu.sn) OVER (PARTITION BY stu.id, stu.sc) AS numbers_at_school,
+		first_value(stu.sn) OVER (PARTITION BY stu.id, stu.sc
+			ORDER BY tag.tag <> '', stu.ed DESC NULLS LAST, stu.sn) AS first_number_at_school
 	FROM @schema@.stu
 	CROSS JOIN setting
-	CROSS JOIN LATERAL (SELECT coalesce(upper(btrim(stu.tg::text)), '') AS tag) AS tag
+	CROSS JOIN LATERAL (SELECT coalesce(upper(btrim(stu.tg::text) COLLATE "C"), '') AS tag) AS tag
 	WHERE stu.del IS NOT TRUE
-	WINDOW at_school AS (PARTITION BY stu.id, stu.sc ORDER BY tag.tag <> '', stu.ed DESC NULLS LAST, stu.sn),
-		anywhere AS (PARTITION BY stu.id ORDER BY tag.tag <> '', stu.ed DESC NULLS LAST, stu.sc, stu.sn)
+),
+-- For enrollments at a school where the student has no STU row (any more).
+student_anywhere AS (
+	SELECT DISTINCT ON (id) id, sc, sn
+	FROM student
+	ORDER BY id, tag <> '', enter_date DESC NULLS LAST, sc, sn
 ),
 
 -- ENR rows of the window, and stays of active students without an ENR row:
 -- these start with STU.ED (section 2) [proposal].
 enrollment AS (
 	SELECT enr.id, enr.sc, enr.sn, enr.ed AS start_date, enr.ld AS leave_date,
-		coalesce(upper(btrim(enr.er::text)), '') AS local_reason,
+		coalesce(upper(btrim(enr.er::text) COLLATE "C"), '') AS local_reason,
 		enr.gr::text AS local_grade,
-		CASE WHEN setting.status_field = 'sp' THEN nullif(upper(btrim(enr.pr::text)), '') END AS local_status,
+		CASE WHEN setting.status_field = 'sp' THEN nullif(upper(btrim(enr.pr::text) COLLATE "C"), '') END AS local_status,
 		nullif(btrim(enr.tr::text), '') AS track,
-		nullif(upper(btrim(enr.it::text)), '') AS local_transfer,
+		nullif(upper(btrim(enr.it::text) COLLATE "C"), '') AS local_transfer,
 		nullif(btrim(enr.itd::text), '') AS residence,
 		enr.hs AS home_school,
 		nullif(btrim(enr.nps::text), '') AS nps,
@@ -580,7 +721,7 @@ enrollment AS (
 		calpads.school_year_start(student.enter_date)
 	FROM student
 	CROSS JOIN setting
-	WHERE student.tag = '' AND student.rank_at_school = 1 AND student.enter_date >= setting.first_year
+	WHERE student.tag = '' AND student.sn = student.first_number_at_school AND student.enter_date >= setting.first_year
 		AND NOT EXISTS (
 			SELECT FROM @schema@.enr
 			WHERE enr.id = student.id AND enr.sc = student.sc AND enr.del IS NOT TRUE
@@ -597,69 +738,63 @@ ordered_enrollment AS (
 	CROSS JOIN setting
 	WINDOW at_school AS (PARTITION BY id, sc ORDER BY start_date, leave_date, sn)
 ),
--- The STU row of the enrollment: by student number, else the one at the school,
--- else any row of the student, which then serves only for the person's data.
-placed_enrollment AS (
-	SELECT ordered_enrollment.*,
-		coalesce(by_number.sn, at_school.sn) AS student_sn,
-		CASE WHEN at_school.id IS NULL THEN anywhere.sc ELSE at_school.sc END AS person_sc,
-		coalesce(by_number.sn, at_school.sn, anywhere.sn) AS person_sn
-	FROM ordered_enrollment
-	LEFT JOIN student AS at_school
-		ON at_school.id = ordered_enrollment.id AND at_school.sc = ordered_enrollment.sc AND at_school.rank_at_school = 1
-	LEFT JOIN student AS by_number
-		ON by_number.id = ordered_enrollment.id AND by_number.sc = ordered_enrollment.sc
-		AND by_number.sn = ordered_enrollment.sn AND by_number.rows_at_school > 1
-	LEFT JOIN student AS anywhere
-		ON anywhere.id = ordered_enrollment.id AND anywhere.rank_anywhere = 1
-	WHERE anywhere.id IS NOT NULL
-),
--- ENR with STU behind it.  Left out: schools that are not selected, tags to
--- skip (section 2), and rows of the current year of a no-show, who never came
--- (section 6).
+/*
+ * ENR with STU behind it: the STU row with the enrollment's student number,
+ * else the one at the school, else any of the student, which then serves only
+ * for the person's data.  Left out: schools that are not selected, tags to skip
+ * (section 2), and rows of the current year of a no-show, who never came
+ * (section 6).
+ */
 local_enrollment AS (
-	SELECT placed.id, placed.sc, coalesce(placed.sn, placed.student_sn) AS attendance_sn,
-		placed.person_sc, placed.person_sn, placed.is_newest, placed.is_newest_of_earlier_years,
-		placed.school_year, placed.leave_date, placed.local_reason, placed.nps, placed.next_school,
+	SELECT enrollment.id, enrollment.sc,
+		coalesce(enrollment.sn, student.sn) AS attendance_sn,
+		coalesce(student.sc, student_anywhere.sc) AS person_sc,
+		coalesce(student.sn, student_anywhere.sn) AS person_sn,
+		enrollment.is_newest, enrollment.is_newest_of_earlier_years, enrollment.school_year,
+		enrollment.leave_date, enrollment.local_reason, enrollment.nps, enrollment.next_school,
 		/*
 		 * Option STU.ED Use Date (section 2), for a date that can be meant: in
 		 * the same school year and not after the enrollment [proposal].
 		 */
-		CASE WHEN placed.is_first_of_year AND placed.start_date < setting.stu_ed_use_date
-				AND calpads.school_year_start(student.enter_date) = placed.school_year
-				AND coalesce(student.enter_date <= placed.leave_date, true)
-			THEN student.enter_date ELSE placed.start_date END AS start_date,
-		coalesce(placed.local_grade, student.local_grade) AS local_grade,
-		coalesce(placed.local_status, student.local_status, '') AS local_status,
-		coalesce(placed.track, student.track, '') AS track,
-		coalesce(placed.local_transfer, student.local_transfer) AS local_transfer,
-		nullif(left(coalesce(placed.residence, student.residence), 7), '0000000') AS residence,
+		CASE WHEN enrollment.is_first_of_year AND enrollment.start_date < setting.stu_ed_use_date
+				AND calpads.school_year_start(student.enter_date) = enrollment.school_year
+				AND coalesce(student.enter_date <= enrollment.leave_date, true)
+			THEN student.enter_date ELSE enrollment.start_date END AS start_date,
+		coalesce(enrollment.local_grade, student.local_grade) AS local_grade,
+		coalesce(enrollment.local_status, student.local_status, '') AS local_status,
+		coalesce(enrollment.track, student.track, '') AS track,
+		coalesce(enrollment.local_transfer, student.local_transfer) AS local_transfer,
+		nullif(left(coalesce(enrollment.residence, student.residence), 7), '0000000') AS residence,
 		-- 0 says that there is no reporting school; only a null asks STU.
-		nullif(coalesce(placed.home_school, student.home_school), 0) AS home_school,
+		nullif(coalesce(enrollment.home_school, student.home_school), 0) AS home_school,
 		student.next_grade,
 		-- These belong to the newest enrollment of the student at the school.
-		CASE WHEN placed.is_newest THEN student.local_year_end_reason END AS local_year_end_reason,
-		CASE WHEN placed.is_newest THEN student.year_end_next_school END AS year_end_next_school,
-		CASE WHEN placed.is_newest THEN student.local_completion END AS local_completion,
-		CASE WHEN placed.is_newest THEN student.graduation_date END AS graduation_date,
-		CASE WHEN placed.is_newest THEN student.college_courses END AS college_courses,
-		CASE WHEN placed.is_newest THEN student.graduation_exemption END AS graduation_exemption
-	FROM placed_enrollment AS placed
+		CASE WHEN enrollment.is_newest THEN student.local_year_end_reason END AS local_year_end_reason,
+		CASE WHEN enrollment.is_newest THEN student.year_end_next_school END AS year_end_next_school,
+		CASE WHEN enrollment.is_newest THEN student.local_completion END AS local_completion,
+		CASE WHEN enrollment.is_newest THEN student.graduation_date END AS graduation_date,
+		CASE WHEN enrollment.is_newest THEN student.college_courses END AS college_courses,
+		CASE WHEN enrollment.is_newest THEN student.graduation_exemption END AS graduation_exemption
+	FROM ordered_enrollment AS enrollment
 	CROSS JOIN setting
-	JOIN school ON school.sc = placed.sc AND school.selected
-	LEFT JOIN student ON student.sc = placed.sc AND student.sn = placed.student_sn
+	JOIN school ON school.sc = enrollment.sc AND school.selected
+	LEFT JOIN student
+		ON student.id = enrollment.id AND student.sc = enrollment.sc
+		AND student.sn = CASE WHEN enrollment.sn = ANY (student.numbers_at_school) THEN enrollment.sn
+			ELSE student.first_number_at_school END
+	JOIN student_anywhere ON student_anywhere.id = enrollment.id
 	WHERE coalesce(student.tag = '' OR student.tag <> ALL (setting.skipped_tags), true)
-		AND NOT coalesce(student.tag = 'N' AND placed.school_year >= setting.this_year, false)
+		AND NOT coalesce(student.tag = 'N' AND enrollment.school_year >= setting.this_year, false)
 	OFFSET 0
 ),
 -- Section 6: what became of last year's students who did not come back.
-no_show AS (
+no_show AS MATERIALIZED (
 	SELECT DISTINCT ON (id, sc) id, sc, local_withdrawal_reason, withdrawal_date
 	FROM student
 	WHERE tag = 'N' AND local_withdrawal_reason IS NOT NULL
-	ORDER BY id, sc, rank_at_school
+	ORDER BY id, sc, sn
 ),
-special_education AS (
+special_education AS MATERIALIZED (
 	SELECT DISTINCT ON (cse.id) cse.id,
 		nullif(btrim(cse.ss::text), '') AS nps,
 		CASE WHEN setting.transition_status_field <> ''
@@ -703,17 +838,18 @@ coded_enrollment AS (
 	FROM local_enrollment AS local
 	CROSS JOIN setting
 	CROSS JOIN translated
+	CROSS JOIN code_map
 	JOIN school AS reporting
 		ON reporting.sc = coalesce(local.home_school, local.sc) AND reporting.selected AND reporting.cds_school IS NOT NULL
 	LEFT JOIN special_education ON special_education.id = local.id
 	LEFT JOIN no_show ON no_show.id = local.id AND no_show.sc = local.sc AND local.is_newest_of_earlier_years
-	LEFT JOIN translation AS grade ON grade.local_set = 'STU.GR' AND grade.local_code = local.local_grade
-	LEFT JOIN translation AS status ON status.local_set = setting.status_set AND status.local_code = local.local_status
-	LEFT JOIN translation AS transfer ON transfer.local_set = 'STU.IT' AND transfer.local_code = local.local_transfer
-	LEFT JOIN translation AS reason ON reason.local_set = 'ATT.RS' AND reason.local_code = local.local_reason
-	LEFT JOIN translation AS year_end ON year_end.local_set = 'ATT.RS' AND year_end.local_code = local.local_year_end_reason
-	LEFT JOIN translation AS completion ON completion.local_set = 'STU.HSG' AND completion.local_code = local.local_completion
-	LEFT JOIN translation AS withdrawal ON withdrawal.local_set = 'ATT.RS' AND withdrawal.local_code = no_show.local_withdrawal_reason
+	CROSS JOIN LATERAL (SELECT code_map.grade ->> local.local_grade AS code) AS grade
+	CROSS JOIN LATERAL (SELECT code_map.status ->> local.local_status AS code) AS status
+	CROSS JOIN LATERAL (SELECT code_map.transfer ->> local.local_transfer AS code) AS transfer
+	CROSS JOIN LATERAL (SELECT code_map.exit_reason ->> local.local_reason AS code) AS reason
+	CROSS JOIN LATERAL (SELECT code_map.exit_reason ->> local.local_year_end_reason AS code) AS year_end
+	CROSS JOIN LATERAL (SELECT code_map.completion ->> local.local_completion AS code) AS completion
+	CROSS JOIN LATERAL (SELECT code_map.exit_reason ->> no_show.local_withdrawal_reason AS code) AS withdrawal
 	-- The calendar of school and track, else of the school, else of the district.
 	LEFT JOIN last_school_day AS track_calendar
 		ON track_calendar.sc = local.sc AND track_calendar.track = local.track
@@ -746,31 +882,27 @@ compared_enrollment AS (
 		at_school AS (PARTITION BY id, cds_school, school_year ORDER BY start_date, leave_date, sc)
 ),
 linked_enrollment AS (
-	SELECT compared_enrollment.*,
-		is_program_change AND has_next AND NOT changes_next AS goes_on,
-		coalesce(lag(is_program_change AND NOT changes_next) OVER at_school, false) AS is_continuation,
+	SELECT compared.*,
+		-- The rows that CALPADS counts as one enrollment share a number.
+		count(*) FILTER (WHERE NOT goes_on) OVER rows_before AS stay,
 		-- The row after an E150 starts on the next calendar day, a Saturday too.
-		CASE WHEN lag(is_program_change AND changes_next) OVER at_school
-			THEN lag(leave_date) OVER at_school + 1 ELSE start_date END AS own_start
-	FROM compared_enrollment
-	WINDOW at_school AS (PARTITION BY id, cds_school, school_year ORDER BY start_date, leave_date, sc)
-),
-numbered_enrollment AS (
-	SELECT linked_enrollment.*,
-		count(*) FILTER (WHERE NOT is_continuation) OVER at_school AS stay
-	FROM linked_enrollment
-	WINDOW at_school AS (PARTITION BY id, cds_school, school_year ORDER BY start_date, leave_date, sc
-		ROWS UNBOUNDED PRECEDING)
+		CASE WHEN lag(is_program_change AND NOT goes_on) OVER rows_before
+			THEN lag(leave_date) OVER rows_before + 1 ELSE start_date END AS own_start
+	FROM (
+		SELECT compared_enrollment.*, is_program_change AND has_next AND NOT changes_next AS goes_on
+		FROM compared_enrollment) AS compared
+	WINDOW rows_before AS (PARTITION BY id, cds_school, school_year ORDER BY start_date, leave_date, sc
+		ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 ),
 -- One row for each enrollment as CALPADS counts them: first start, the rest
 -- from its last ENR row.
 reported_enrollment AS (
 	SELECT *
 	FROM (
-		SELECT numbered_enrollment.*,
+		SELECT linked_enrollment.*,
 			first_value(own_start) OVER (PARTITION BY id, cds_school, school_year, stay
 				ORDER BY start_date, leave_date, sc) AS reported_start
-		FROM numbered_enrollment) AS every_row
+		FROM linked_enrollment) AS every_row
 	WHERE NOT goes_on
 ),
 -- What ends the enrollment, if anything does; the order is the precedence.
@@ -857,10 +989,10 @@ completed_exit AS (
 	FROM final_exit
 ),
 -- Section 3, field 28: next school of the leave row in ATT.
-leave_row AS (
+leave_row AS MATERIALIZED (
 	SELECT DISTINCT ON (att.sc, att.sn, att.dt) att.sc, att.sn, att.dt, btrim(att.ns::text) AS next_school
 	FROM @schema@.att
-	WHERE upper(btrim(att.cd::text)) = 'L' AND att.del IS NOT TRUE AND btrim(att.ns::text) <> ''
+	WHERE upper(btrim(att.cd::text) COLLATE "C") = 'L' AND att.del IS NOT TRUE AND btrim(att.ns::text) <> ''
 	ORDER BY att.sc, att.sn, att.dt, att.ns
 ),
 with_next_school AS (
@@ -874,7 +1006,7 @@ with_next_school AS (
 		AND leave_row.dt = completed_exit.leave_date
 	OFFSET 0
 ),
-institution AS (
+institution AS MATERIALIZED (
 	SELECT DISTINCT ON (btrim(chi.id::text)) btrim(chi.id::text) AS id,
 		right(btrim(chi.cds::text), 7) AS cds_school
 	FROM @schema@.chi
@@ -882,21 +1014,21 @@ institution AS (
 	ORDER BY btrim(chi.id::text), chi.cds
 ),
 -- Fields 32 and 33: the seals are activities of the school year of the exit.
-seal AS (
+seal AS MATERIALIZED (
 	SELECT act.pid, calpads.school_year_start(act.dt) AS school_year,
-		bool_or(upper(btrim(act.cd::text)) = setting.golden_state_seal_code) AS golden_state,
-		bool_or(upper(btrim(act.cd::text)) = setting.biliteracy_seal_code) AS biliteracy
+		bool_or(upper(btrim(act.cd::text) COLLATE "C") = setting.golden_state_seal_code) AS golden_state,
+		bool_or(upper(btrim(act.cd::text) COLLATE "C") = setting.biliteracy_seal_code) AS biliteracy
 	FROM @schema@.act
 	CROSS JOIN setting
 	WHERE btrim(act.cd::text) <> ''
-		AND upper(btrim(act.cd::text)) IN (setting.golden_state_seal_code, setting.biliteracy_seal_code)
+		AND upper(btrim(act.cd::text) COLLATE "C") IN (setting.golden_state_seal_code, setting.biliteracy_seal_code)
 	GROUP BY act.pid, calpads.school_year_start(act.dt)
 ),
-legal_name AS (
+legal_name AS MATERIALIZED (
 	SELECT DISTINCT ON (lsi.id) lsi.id,
 		nullif(btrim(lsi.lfn::text), '') AS first_name, nullif(btrim(lsi.lmn::text), '') AS middle_name,
-		nullif(btrim(lsi.lln::text), '') AS last_name, nullif(upper(btrim(lsi.lsf::text)), '') AS suffix,
-		nullif(upper(btrim(lsi.gn::text)), '') AS gender
+		nullif(btrim(lsi.lln::text), '') AS last_name, nullif(upper(btrim(lsi.lsf::text) COLLATE "C"), '') AS suffix,
+		nullif(upper(btrim(lsi.gn::text) COLLATE "C"), '') AS gender
 	FROM @schema@.lsi
 	ORDER BY lsi.id, lsi.lln, lsi.lfn
 ),
@@ -908,15 +1040,15 @@ local_person AS (
 		coalesce(legal_name.first_name, nullif(btrim(stu.fn::text), '')) AS first_name,
 		coalesce(legal_name.middle_name, nullif(btrim(stu.mn::text), '')) AS middle_name,
 		coalesce(legal_name.last_name, nullif(btrim(stu.ln::text), '')) AS last_name,
-		coalesce(legal_name.suffix, nullif(upper(btrim(stu.sf::text)), '')) AS local_suffix,
+		coalesce(legal_name.suffix, nullif(upper(btrim(stu.sf::text) COLLATE "C"), '')) AS local_suffix,
 		nullif(btrim(stu.fna::text), '') AS alias_first_name,
 		nullif(btrim(stu.mna::text), '') AS alias_middle_name,
 		nullif(btrim(stu.lna::text), '') AS alias_last_name,
 		stu.bd AS birth_date,
-		coalesce(legal_name.gender, nullif(upper(btrim(stu.gn::text)), ''), nullif(upper(btrim(stu.sx::text)), '')) AS local_gender,
+		coalesce(legal_name.gender, nullif(upper(btrim(stu.gn::text) COLLATE "C"), ''), nullif(upper(btrim(stu.sx::text) COLLATE "C"), '')) AS local_gender,
 		nullif(btrim(stu.bcy::text), '') AS birth_city,
-		nullif(upper(btrim(stu.bst::text)), '') AS local_birth_state,
-		nullif(upper(btrim(stu.bcu::text)), '') AS local_birth_country
+		nullif(upper(btrim(stu.bst::text) COLLATE "C"), '') AS local_birth_state,
+		nullif(upper(btrim(stu.bcu::text) COLLATE "C"), '') AS local_birth_country
 	FROM @schema@.stu
 	LEFT JOIN legal_name ON legal_name.id = stu.id
 	WHERE stu.del IS NOT TRUE AND btrim(stu.cid::text) <> ''
@@ -933,10 +1065,11 @@ person AS (
 		country.code IS NULL AND local_birth_country IS NOT NULL AND 'STU.BCU' = ANY (translated.sets) AS birth_country_unknown
 	FROM local_person
 	CROSS JOIN translated
-	LEFT JOIN translation AS suffix ON suffix.local_set = 'STU.SF' AND suffix.local_code = local_suffix
-	LEFT JOIN translation AS gender ON gender.local_set = 'STU.GN' AND gender.local_code = local_gender
-	LEFT JOIN translation AS state ON state.local_set = 'STU.BST' AND state.local_code = local_birth_state
-	LEFT JOIN translation AS country ON country.local_set = 'STU.BCU' AND country.local_code = local_birth_country
+	CROSS JOIN code_map
+	CROSS JOIN LATERAL (SELECT code_map.suffix ->> local_suffix AS code) AS suffix
+	CROSS JOIN LATERAL (SELECT code_map.gender ->> local_gender AS code) AS gender
+	CROSS JOIN LATERAL (SELECT code_map.birth_state ->> local_birth_state AS code) AS state
+	CROSS JOIN LATERAL (SELECT code_map.birth_country ->> local_birth_country AS code) AS country
 ),
 record AS (
 	SELECT enrollment.*,
@@ -1366,6 +1499,48 @@ COMMENT ON FUNCTION calpads.load_ods(text, text, bytea, text) IS
 	'or content, whose name is path; layout_year is the academic year of an old file. Bad rows are set aside in calpads.load_error; '
 	'a wrong file is refused and changes nothing';
 
+-- Files on their way from a client.  A row lives from its upload to its load,
+-- so the table is unlogged and not dumped; a crash of the server empties it.
+CREATE UNLOGGED TABLE calpads.upload (
+	upload_id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+	name text NOT NULL,
+	content bytea NOT NULL,
+	uploaded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	uploaded_by text NOT NULL DEFAULT session_user
+);
+-- To compress hundreds of megabytes takes longer than to load them.
+ALTER TABLE calpads.upload ALTER COLUMN content SET STORAGE EXTERNAL;
+COMMENT ON TABLE calpads.upload IS
+	'files of clients that wait to be loaded: \copy calpads.upload from ''SENR.txt'' with (format calpads, name ''SENR.txt''), '
+	'then calpads.load_upload(); any function with a parameter content can be given one';
+COMMENT ON COLUMN calpads.upload.upload_id IS 'number of the upload; lastval() after the COPY';
+COMMENT ON COLUMN calpads.upload.name IS 'name of the file';
+COMMENT ON COLUMN calpads.upload.content IS 'its bytes, up to 1 GB';
+COMMENT ON COLUMN calpads.upload.uploaded_by IS 'user of the session that uploaded it';
+
+CREATE FUNCTION calpads.load_upload(upload_id bigint, process text, layout_year text DEFAULT NULL)
+	RETURNS calpads.load
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	loaded calpads.load;
+BEGIN
+	SELECT l.* INTO loaded
+	FROM calpads.upload u, calpads.load_ods(process, u.name, u.content, layout_year) l
+	WHERE u.upload_id = load_upload.upload_id;
+	IF loaded.load_id IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'undefined_object',
+			MESSAGE = format('there is no upload %s', coalesce(upload_id::text, 'without a number')),
+			HINT = 'calpads.upload lists them; an upload goes away when it has been loaded.';
+	END IF;
+	DELETE FROM calpads.upload u WHERE u.upload_id = load_upload.upload_id;
+	RETURN loaded;
+END;
+$$;
+COMMENT ON FUNCTION calpads.load_upload(bigint, text, text) IS
+	'loads an upload as calpads.load_ods() does, and removes it';
 -- ---------------------------------------------------------------------------
 -- 5. The difference: what CALPADS holds, what it should hold, and the operations
 -- ---------------------------------------------------------------------------
@@ -1417,6 +1592,8 @@ CREATE TABLE calpads.batch (
 	today date NOT NULL,
 	encoding text NOT NULL,
 	forced boolean NOT NULL,
+	verdict text CHECK (verdict IN ('accepted', 'refused')),
+	verdict_detail text,
 	created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 	created_by text NOT NULL DEFAULT session_user
 );
@@ -1424,6 +1601,9 @@ COMMENT ON TABLE calpads.batch IS 'one run of create_extract for one LEA: the fi
 COMMENT ON COLUMN calpads.batch.load_id IS 'the ODS load that was the baseline';
 COMMENT ON COLUMN calpads.batch.today IS 'the day that counted as today';
 COMMENT ON COLUMN calpads.batch.forced IS 'made although a guard spoke against it';
+COMMENT ON COLUMN calpads.batch.verdict IS
+	'what the rehearsal said when the batch was made; null: there is no rehearsal of the process';
+COMMENT ON COLUMN calpads.batch.verdict_detail IS 'the verdict in a sentence, for history; no names, no SSIDs';
 
 CREATE TABLE calpads.extract_file (
 	file_id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
@@ -1440,14 +1620,12 @@ CREATE TABLE calpads.extract_file (
 	created_by text NOT NULL DEFAULT session_user,
 	posted_at timestamptz,
 	posted_by text,
-	posted_over bigint,
 	post_order bigint,
 	obsoleted_by bigint,
 	note text,
 	UNIQUE (batch_id, seq)
 );
 COMMENT ON TABLE calpads.extract_file IS 'a numbered file of a batch and where it is in its life';
-COMMENT ON COLUMN calpads.extract_file.posted_over IS 'the ODS load on top of which the file was posted';
 COMMENT ON COLUMN calpads.extract_file.post_order IS 'posted files in the order of their posting';
 COMMENT ON COLUMN calpads.extract_file.obsoleted_by IS
 	'the file whose posting made this one obsolete; 0 when a new ODS load did';
@@ -1500,6 +1678,21 @@ CREATE TABLE calpads.batch_held (
 CREATE INDEX ON calpads.batch_held (batch_id);
 COMMENT ON TABLE calpads.batch_held IS 'what was held when the batch was made, and why';
 
+CREATE TABLE calpads.batch_warning (
+	batch_id bigint NOT NULL,
+	local_student_id text,
+	ssid text COLLATE "C",
+	school_of_attendance text,
+	enrollment_start_date date,
+	rule text NOT NULL,
+	field text,
+	value text,
+	explanation text NOT NULL,
+	fix text
+);
+CREATE INDEX ON calpads.batch_warning (batch_id);
+COMMENT ON TABLE calpads.batch_warning IS 'rules that records of the batch break and that do not refuse them';
+
 CREATE TABLE calpads.protected_ssid (
 	ssid text COLLATE "C" PRIMARY KEY CHECK (ssid ~ '^[0-9]{10}$'),
 	note text,
@@ -1517,112 +1710,262 @@ SELECT pg_catalog.pg_extension_config_dump('calpads.file_event', '');
 SELECT pg_catalog.pg_extension_config_dump('calpads.file_event_event_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('calpads.extract_record', '');
 SELECT pg_catalog.pg_extension_config_dump('calpads.batch_held', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.batch_warning', '');
 SELECT pg_catalog.pg_extension_config_dump('calpads.protected_ssid', '');
 
--- What CALPADS holds: the last ODS load of each LEA, overlaid with the records
--- of every file that was posted since.  Of a key the last posting counts; a
--- posted D takes the row away (DESIGN section 1; spec/senr.md section 4).
-CREATE VIEW calpads.ods_senr AS
-WITH posted AS (
-	SELECT DISTINCT ON (f.posted_over, r.key)
-		f.posted_over AS load_id,
-		split_part(r.key, '^', 1) COLLATE "C" AS school_of_attendance,
+-- A record line in the shape of the layout.
+CREATE FUNCTION calpads.senr_record(line text) RETURNS SETOF calpads.senr
+	LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT
+		NULLIF(f[1], ''),
+		NULLIF(f[2], ''),
+		NULLIF(f[3], ''),
+		NULLIF(f[4], ''),
+		NULLIF(f[5], ''),
+		NULLIF(f[6], ''),
+		NULLIF(f[7], ''),
+		NULLIF(f[8], ''),
+		NULLIF(f[9], ''),
+		NULLIF(f[10], ''),
+		NULLIF(f[11], ''),
+		NULLIF(f[12], ''),
+		NULLIF(f[13], ''),
+		NULLIF(f[14], ''),
+		NULLIF(f[15], ''),
+		NULLIF(f[16], ''),
+		to_date(NULLIF(f[17], ''), 'YYYYMMDD'),
+		NULLIF(f[18], ''),
+		NULLIF(f[19], ''),
+		NULLIF(f[20], ''),
+		NULLIF(f[21], ''),
+		to_date(NULLIF(f[22], ''), 'YYYYMMDD'),
+		NULLIF(f[23], ''),
+		NULLIF(f[24], ''),
+		to_date(NULLIF(f[25], ''), 'YYYYMMDD'),
+		NULLIF(f[26], ''),
+		NULLIF(f[27], ''),
+		NULLIF(f[28], ''),
+		NULLIF(f[29], ''),
+		NULLIF(f[30], ''),
+		NULLIF(f[31], ''),
+		NULLIF(f[32], ''),
+		NULLIF(f[33], ''),
+		NULLIF(f[34], ''),
+		NULLIF(f[35], '')
+	FROM string_to_array(line, '^') AS f;
+END;
+COMMENT ON FUNCTION calpads.senr_record(text) IS 'the fields of a SENR record line';
+
+-- The rows of ODS loads, overlaid with the records of files in the order of
+-- the array: of a key the last file counts, and a D takes the row away
+-- (DESIGN section 1; spec/senr.md section 4).  A body without a search_path of
+-- its own, so that the planner can look inside; the arguments are read by
+-- sub-selects, so that they are worked out once.
+CREATE FUNCTION calpads.senr_picture(loads bigint[], files bigint[])
+	RETURNS TABLE (
+		record_type_code text,
+		transaction_type_code text,
+		local_record_id text,
+		reporting_lea text,
+		school_of_attendance text,
+		school_of_attendance_nps text,
+		academic_year_id text,
+		ssid text,
+		local_student_id text,
+		student_legal_first_name text,
+		student_legal_middle_name text,
+		student_legal_last_name text,
+		student_legal_name_suffix_code text,
+		student_alias_first_name text,
+		student_alias_middle_name text,
+		student_alias_last_name text,
+		student_birth_date date,
+		student_gender_code text,
+		student_birth_city text,
+		student_birth_state_province_code text,
+		student_birth_country_code text,
+		enrollment_start_date date,
+		enrollment_status_code text,
+		grade_level_code text,
+		enrollment_exit_date date,
+		student_exit_reason_code text,
+		student_school_completion_status text,
+		expected_receiver_school_of_attendance text,
+		student_met_all_uc_csu_requirements_indicator text,
+		student_school_transfer_code text,
+		district_of_geographic_residence_code text,
+		student_golden_state_seal_merit_diploma_indicator text,
+		student_seal_of_biliteracy_indicator text,
+		adult_age_students_with_disabilities_in_transition_status text,
+		graduation_exemption_indicator text,
+		load_id bigint)
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	WITH posted AS (
+		SELECT DISTINCT ON (t.load_id, r.key)
+			t.load_id,
+			split_part(r.key, '^', 1) COLLATE "C" AS school_of_attendance,
+			r.ssid,
+			to_date(split_part(r.key, '^', 3), 'YYYYMMDD') AS enrollment_start_date,
+			r.transaction_type,
+			r.line
+		FROM unnest(files) WITH ORDINALITY AS o (file_id, place)
+			JOIN calpads.extract_file f ON f.file_id = o.file_id
+			JOIN calpads.batch t ON t.batch_id = f.batch_id
+			JOIN calpads.extract_record r ON r.file_id = f.file_id
+		ORDER BY t.load_id, r.key, o.place DESC
+	)
+	SELECT
+		'SENR',
+		NULL,
+		b.local_record_id,
+		b.reporting_lea,
+		b.school_of_attendance,
+		b.school_of_attendance_nps,
+		b.academic_year_id,
+		b.ssid,
+		b.local_student_id,
+		b.student_legal_first_name,
+		b.student_legal_middle_name,
+		b.student_legal_last_name,
+		b.student_legal_name_suffix_code,
+		b.student_alias_first_name,
+		b.student_alias_middle_name,
+		b.student_alias_last_name,
+		b.student_birth_date,
+		b.student_gender_code,
+		b.student_birth_city,
+		b.student_birth_state_province_code,
+		b.student_birth_country_code,
+		b.enrollment_start_date,
+		b.enrollment_status_code,
+		b.grade_level_code,
+		b.enrollment_exit_date,
+		b.student_exit_reason_code,
+		b.student_school_completion_status,
+		b.expected_receiver_school_of_attendance,
+		b.student_met_all_uc_csu_requirements_indicator,
+		b.student_school_transfer_code,
+		b.district_of_geographic_residence_code,
+		b.student_golden_state_seal_merit_diploma_indicator,
+		b.student_seal_of_biliteracy_indicator,
+		b.adult_age_students_with_disabilities_in_transition_status,
+		b.graduation_exemption_indicator,
+		b.load_id
+	FROM calpads.senr_baseline b
+	WHERE b.load_id = ANY ((SELECT loads)::bigint[])
+		-- NOT IN, because its hash table is there whatever the planner believes of
+		-- tables that were filled a minute ago; no part of a key is ever null.
+		AND (b.load_id, b.ssid, b.school_of_attendance, b.enrollment_start_date) NOT IN (
+			SELECT p.load_id, p.ssid, p.school_of_attendance, p.enrollment_start_date
+			FROM posted p)
+	UNION ALL
+	SELECT
+		'SENR',
+		NULL,
+		r.local_record_id,
+		r.reporting_lea,
+		r.school_of_attendance,
+		r.school_of_attendance_nps,
+		r.academic_year_id,
 		r.ssid,
-		to_date(split_part(r.key, '^', 3), 'YYYYMMDD') AS enrollment_start_date,
-		r.transaction_type,
-		r.line
+		r.local_student_id,
+		r.student_legal_first_name,
+		r.student_legal_middle_name,
+		r.student_legal_last_name,
+		r.student_legal_name_suffix_code,
+		r.student_alias_first_name,
+		r.student_alias_middle_name,
+		r.student_alias_last_name,
+		r.student_birth_date,
+		r.student_gender_code,
+		r.student_birth_city,
+		r.student_birth_state_province_code,
+		r.student_birth_country_code,
+		r.enrollment_start_date,
+		r.enrollment_status_code,
+		r.grade_level_code,
+		r.enrollment_exit_date,
+		r.student_exit_reason_code,
+		r.student_school_completion_status,
+		r.expected_receiver_school_of_attendance,
+		r.student_met_all_uc_csu_requirements_indicator,
+		r.student_school_transfer_code,
+		r.district_of_geographic_residence_code,
+		r.student_golden_state_seal_merit_diploma_indicator,
+		r.student_seal_of_biliteracy_indicator,
+		r.adult_age_students_with_disabilities_in_transition_status,
+		r.graduation_exemption_indicator,
+		p.load_id
+	FROM posted p, calpads.senr_record(p.line) AS r
+	WHERE p.transaction_type <> 'D';
+END;
+COMMENT ON FUNCTION calpads.senr_picture(bigint[], bigint[]) IS
+	'what CALPADS held after ODS loads and the posting of files, in the order of the array';
+
+CREATE FUNCTION calpads.current_loads(process text) RETURNS bigint[]
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT array_agg(c.load_id ORDER BY c.load_id)
 	FROM calpads.current_load c
-		JOIN calpads.extract_file f ON f.process = c.process AND f.lea = c.lea
-			AND f.posted_over = c.load_id AND f.status = 'Posted'
-		JOIN calpads.extract_record r ON r.file_id = f.file_id
-	WHERE c.process = 'SENR'
-	ORDER BY f.posted_over, r.key, f.post_order DESC
-)
+	WHERE c.process = current_loads.process
+$$;
+COMMENT ON FUNCTION calpads.current_loads(text) IS 'the ODS loads that are the baselines of a process, one for each LEA';
+
+CREATE FUNCTION calpads.posted_files(process text) RETURNS bigint[]
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT array_agg(f.file_id ORDER BY f.post_order)
+	FROM calpads.current_load c
+		JOIN calpads.batch b ON b.load_id = c.load_id
+		JOIN calpads.extract_file f ON f.batch_id = b.batch_id AND f.status = 'Posted'
+	WHERE c.process = posted_files.process
+$$;
+COMMENT ON FUNCTION calpads.posted_files(text) IS
+	'the files of a process that were posted since the ODS loads, in the order of their posting';
+
+CREATE VIEW calpads.ods_senr AS
 SELECT
-	'SENR'::text COLLATE "C" AS record_type_code,
-	NULL::text COLLATE "C" AS transaction_type_code,
-	b.local_record_id,
-	b.reporting_lea,
-	b.school_of_attendance,
-	b.school_of_attendance_nps,
-	b.academic_year_id,
-	b.ssid,
-	b.local_student_id,
-	b.student_legal_first_name,
-	b.student_legal_middle_name,
-	b.student_legal_last_name,
-	b.student_legal_name_suffix_code,
-	b.student_alias_first_name,
-	b.student_alias_middle_name,
-	b.student_alias_last_name,
-	b.student_birth_date,
-	b.student_gender_code,
-	b.student_birth_city,
-	b.student_birth_state_province_code,
-	b.student_birth_country_code,
-	b.enrollment_start_date,
-	b.enrollment_status_code,
-	b.grade_level_code,
-	b.enrollment_exit_date,
-	b.student_exit_reason_code,
-	b.student_school_completion_status,
-	b.expected_receiver_school_of_attendance,
-	b.student_met_all_uc_csu_requirements_indicator,
-	b.student_school_transfer_code,
-	b.district_of_geographic_residence_code,
-	b.student_golden_state_seal_merit_diploma_indicator,
-	b.student_seal_of_biliteracy_indicator,
-	b.adult_age_students_with_disabilities_in_transition_status,
-	b.graduation_exemption_indicator,
-	b.load_id
-FROM calpads.current_load c
-	JOIN calpads.senr_baseline b ON b.load_id = c.load_id
-WHERE c.process = 'SENR'
-	-- NOT IN, because its hash table is there whatever the planner believes of
-	-- tables that were filled a minute ago; no part of a key is ever null.
-	AND (b.load_id, b.ssid, b.school_of_attendance, b.enrollment_start_date) NOT IN (
-		SELECT p.load_id, p.ssid, p.school_of_attendance, p.enrollment_start_date
-		FROM posted p)
-UNION ALL
-SELECT
-	'SENR'::text COLLATE "C",
-	NULL::text COLLATE "C",
-	NULLIF(f[3], ''),
-	NULLIF(f[4], ''),
-	NULLIF(f[5], ''),
-	NULLIF(f[6], ''),
-	NULLIF(f[7], ''),
-	NULLIF(f[8], ''),
-	NULLIF(f[9], ''),
-	NULLIF(f[10], ''),
-	NULLIF(f[11], ''),
-	NULLIF(f[12], ''),
-	NULLIF(f[13], ''),
-	NULLIF(f[14], ''),
-	NULLIF(f[15], ''),
-	NULLIF(f[16], ''),
-	to_date(NULLIF(f[17], ''), 'YYYYMMDD'),
-	NULLIF(f[18], ''),
-	NULLIF(f[19], ''),
-	NULLIF(f[20], ''),
-	NULLIF(f[21], ''),
-	to_date(NULLIF(f[22], ''), 'YYYYMMDD'),
-	NULLIF(f[23], ''),
-	NULLIF(f[24], ''),
-	to_date(NULLIF(f[25], ''), 'YYYYMMDD'),
-	NULLIF(f[26], ''),
-	NULLIF(f[27], ''),
-	NULLIF(f[28], ''),
-	NULLIF(f[29], ''),
-	NULLIF(f[30], ''),
-	NULLIF(f[31], ''),
-	NULLIF(f[32], ''),
-	NULLIF(f[33], ''),
-	NULLIF(f[34], ''),
-	NULLIF(f[35], ''),
+	p.record_type_code COLLATE "C" AS record_type_code,
+	p.transaction_type_code COLLATE "C" AS transaction_type_code,
+	p.local_record_id COLLATE "C" AS local_record_id,
+	p.reporting_lea COLLATE "C" AS reporting_lea,
+	p.school_of_attendance COLLATE "C" AS school_of_attendance,
+	p.school_of_attendance_nps COLLATE "C" AS school_of_attendance_nps,
+	p.academic_year_id COLLATE "C" AS academic_year_id,
+	p.ssid COLLATE "C" AS ssid,
+	p.local_student_id COLLATE "C" AS local_student_id,
+	p.student_legal_first_name COLLATE "C" AS student_legal_first_name,
+	p.student_legal_middle_name COLLATE "C" AS student_legal_middle_name,
+	p.student_legal_last_name COLLATE "C" AS student_legal_last_name,
+	p.student_legal_name_suffix_code COLLATE "C" AS student_legal_name_suffix_code,
+	p.student_alias_first_name COLLATE "C" AS student_alias_first_name,
+	p.student_alias_middle_name COLLATE "C" AS student_alias_middle_name,
+	p.student_alias_last_name COLLATE "C" AS student_alias_last_name,
+	p.student_birth_date,
+	p.student_gender_code COLLATE "C" AS student_gender_code,
+	p.student_birth_city COLLATE "C" AS student_birth_city,
+	p.student_birth_state_province_code COLLATE "C" AS student_birth_state_province_code,
+	p.student_birth_country_code COLLATE "C" AS student_birth_country_code,
+	p.enrollment_start_date,
+	p.enrollment_status_code COLLATE "C" AS enrollment_status_code,
+	p.grade_level_code COLLATE "C" AS grade_level_code,
+	p.enrollment_exit_date,
+	p.student_exit_reason_code COLLATE "C" AS student_exit_reason_code,
+	p.student_school_completion_status COLLATE "C" AS student_school_completion_status,
+	p.expected_receiver_school_of_attendance COLLATE "C" AS expected_receiver_school_of_attendance,
+	p.student_met_all_uc_csu_requirements_indicator COLLATE "C" AS student_met_all_uc_csu_requirements_indicator,
+	p.student_school_transfer_code COLLATE "C" AS student_school_transfer_code,
+	p.district_of_geographic_residence_code COLLATE "C" AS district_of_geographic_residence_code,
+	p.student_golden_state_seal_merit_diploma_indicator COLLATE "C" AS student_golden_state_seal_merit_diploma_indicator,
+	p.student_seal_of_biliteracy_indicator COLLATE "C" AS student_seal_of_biliteracy_indicator,
+	p.adult_age_students_with_disabilities_in_transition_status COLLATE "C" AS adult_age_students_with_disabilities_in_transition_status,
+	p.graduation_exemption_indicator COLLATE "C" AS graduation_exemption_indicator,
 	p.load_id
-FROM posted p, string_to_array(p.line, '^') AS f
-WHERE p.transaction_type <> 'D';
+FROM calpads.senr_picture(calpads.current_loads('SENR'), calpads.posted_files('SENR')) AS p;
 COMMENT ON VIEW calpads.ods_senr IS
 	'what CALPADS holds: the last ODS load overlaid with every file posted since';
 
@@ -1654,11 +1997,7 @@ BEGIN
 			HINT = 'A view of your own gives every field of calpads.senr under its name; '
 				'calpads.refresh_sis_views() renews the view of the extension.';
 	END IF;
-	IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = relation AND attname = 'problems' AND attnum > 0
-			AND NOT attisdropped) THEN
-		RETURN fields || ', p.problems::text';
-	END IF;
-	RETURN fields || ', NULL::text';
+	RETURN fields;
 END;
 $$;
 COMMENT ON FUNCTION calpads.picture_fields(regclass) IS
@@ -1687,14 +2026,15 @@ $$;
 COMMENT ON FUNCTION calpads.baseline_leas(text, text) IS
 	'the LEAs that have an ODS load of the process, or an error with the way out';
 
-CREATE FUNCTION calpads.baseline_query(lea text) RETURNS text
+CREATE FUNCTION calpads.baseline_query(lea text, ssid text) RETURNS text
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
-	RETURN format('SELECT %s FROM calpads.ods_senr p WHERE p.reporting_lea = ANY (%L::text[])',
-		calpads.picture_fields('calpads.ods_senr'), calpads.baseline_leas('SENR', lea));
-COMMENT ON FUNCTION calpads.baseline_query(text) IS 'the query for what CALPADS holds';
+	RETURN format('SELECT %s, NULL::text FROM calpads.ods_senr p WHERE p.reporting_lea = ANY (%L::text[])',
+			calpads.picture_fields('calpads.ods_senr'), calpads.baseline_leas('SENR', lea))
+		|| coalesce(' AND p.ssid = ' || quote_literal(ssid), '');
+COMMENT ON FUNCTION calpads.baseline_query(text, text) IS 'the query for what CALPADS holds';
 
-CREATE FUNCTION calpads.sis_query(lea text) RETURNS text
+CREATE FUNCTION calpads.sis_query(lea text, ssid text) RETURNS text
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1707,11 +2047,16 @@ BEGIN
 			MESSAGE = format('there is no view %s', view_name),
 			HINT = 'calpads.create_sis_schema() makes it; the setting calpads.sis_schema names the schema.';
 	END IF;
-	RETURN format('SELECT %s FROM %s p WHERE p.reporting_lea = ANY (%L::text[])',
-		calpads.picture_fields(view_name), view_name, calpads.baseline_leas('SENR', lea));
+	RETURN format('SELECT %s, %s FROM %s p WHERE p.reporting_lea = ANY (%L::text[])',
+			calpads.picture_fields(view_name),
+			CASE WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = view_name::regclass
+				AND a.attname = 'problems' AND a.attnum > 0 AND NOT a.attisdropped)
+				THEN 'p.problems::text' ELSE 'NULL::text' END,
+			view_name, calpads.baseline_leas('SENR', lea))
+		|| coalesce(' AND p.ssid = ' || quote_literal(ssid), '');
 END;
 $$;
-COMMENT ON FUNCTION calpads.sis_query(text) IS 'the query for what the SIS says CALPADS should hold';
+COMMENT ON FUNCTION calpads.sis_query(text, text) IS 'the query for what the SIS says CALPADS should hold';
 
 -- A real no-show of a student with disabilities takes the start date itself
 -- as exit date of its N470 (SENR0018; spec/senr.md section 6).
@@ -1755,6 +2100,7 @@ COMMENT ON FUNCTION calpads.student_marks() IS 'what is noted of single students
 
 CREATE FUNCTION calpads.reconcile_senr(
 	IN only_lea text,
+	IN only_ssid text DEFAULT NULL,
 	OUT kind text,
 	OUT lea text,
 	OUT file_no integer,
@@ -1777,8 +2123,8 @@ CREATE FUNCTION calpads.reconcile_senr(
 ) RETURNS SETOF record
 	LANGUAGE c STABLE
 	AS 'MODULE_PATHNAME', 'calpads_reconcile_senr';
-COMMENT ON FUNCTION calpads.reconcile_senr(text) IS
-	'operations and held records of one LEA, or of all; what senr_delta, senr_held and create_extract read';
+COMMENT ON FUNCTION calpads.reconcile_senr(text, text) IS
+	'operations, held records and warnings of one LEA, or of all; what senr_delta, senr_held and create_extract read';
 
 CREATE FUNCTION calpads.senr_delta(
 	force boolean DEFAULT false,
@@ -1816,6 +2162,7 @@ COMMENT ON FUNCTION calpads.senr_delta(boolean) IS
 -- one and the same thing to the person who repairs it.
 CREATE FUNCTION calpads.held_with_problems(
 	IN only_lea text,
+	IN only_ssid text DEFAULT NULL,
 	OUT lea text,
 	OUT local_student_id text,
 	OUT ssid text,
@@ -1831,7 +2178,7 @@ CREATE FUNCTION calpads.held_with_problems(
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH held AS MATERIALIZED (
-		SELECT * FROM calpads.reconcile_senr(only_lea) WHERE kind = 'held'
+		SELECT * FROM calpads.reconcile_senr(only_lea, only_ssid) WHERE kind = 'held'
 	), every AS (
 		SELECT h.lea, h.local_student_id, h.ssid, h.school_of_attendance, h.enrollment_start_date,
 			p.rule, p.field, p.value, p.explanation, p.fix, 1 AS precedence
@@ -1852,7 +2199,7 @@ AS $$
 	ORDER BY e.lea COLLATE "C", e.ssid COLLATE "C", e.enrollment_start_date,
 		e.school_of_attendance COLLATE "C", e.field COLLATE "C", e.rule COLLATE "C", e.precedence
 $$;
-COMMENT ON FUNCTION calpads.held_with_problems(text) IS 'the held records of one LEA or of all, one row a reason';
+COMMENT ON FUNCTION calpads.held_with_problems(text, text) IS 'the held records of one LEA or of all, one row a reason';
 
 CREATE FUNCTION calpads.senr_held(
 	OUT lea text,
@@ -1873,6 +2220,16 @@ AS $$
 $$;
 COMMENT ON FUNCTION calpads.senr_held() IS
 	'the records that are not sent: rule, field, value, a sentence, and the SIS column to repair';
+
+CREATE VIEW calpads.warning AS
+SELECT w.lea, w.local_student_id, w.ssid, w.school_of_attendance, w.enrollment_start_date,
+	w.rule, w.field, w.value, w.explanation, w.fix
+FROM calpads.reconcile_senr(NULL) w
+WHERE w.kind = 'warning'
+ORDER BY w.lea COLLATE "C", w.ssid COLLATE "C", w.enrollment_start_date, w.school_of_attendance COLLATE "C",
+	w.field COLLATE "C", w.rule COLLATE "C";
+COMMENT ON VIEW calpads.warning IS
+	'rules that records of the difference break and that do not refuse them: columns as those of senr_held()';
 
 -- ---------------------------------------------------------------------------
 -- 6. Files and their life
@@ -2021,6 +2378,12 @@ BEGIN
 			d.rule, d.field, d.value, d.explanation, d.fix
 		FROM delta d
 		WHERE d.kind = 'held'
+	), warned AS (
+		INSERT INTO calpads.batch_warning
+		SELECT new_batch, d.local_student_id, d.ssid, d.school_of_attendance, d.enrollment_start_date,
+			d.rule, d.field, d.value, d.explanation, d.fix
+		FROM delta d
+		WHERE d.kind = 'warning'
 	)
 	INSERT INTO calpads.extract_record
 		(file_id, line_no, ssid, key, transaction_type, reason, explanation, changed, line)
@@ -2108,31 +2471,71 @@ $$;
 COMMENT ON FUNCTION calpads.find_file(bigint) IS 'the file of that number, or an error';
 
 CREATE FUNCTION calpads.file_content(file_id bigint) RETURNS bytea
-	LANGUAGE plpgsql STABLE STRICT
-	SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	content bytea;
-BEGIN
-	SELECT convert_to(string_agg(r.line || E'\r\n', '' ORDER BY r.line_no), b.encoding) INTO content
-	FROM calpads.extract_file f
-		JOIN calpads.batch b ON b.batch_id = f.batch_id
-		JOIN calpads.extract_record r ON r.file_id = f.file_id
-	WHERE f.file_id = file_content.file_id
-	GROUP BY b.encoding;
-	IF content IS NULL THEN
-		PERFORM calpads.find_file(file_id);
-	END IF;
-	RETURN content;
-END;
-$$;
+	LANGUAGE c STABLE STRICT
+	AS 'MODULE_PATHNAME', 'calpads_file_content';
 COMMENT ON FUNCTION calpads.file_content(bigint) IS 'a file byte for byte, as CALPADS takes it';
+
+-- Without a search_path of its own, and bound when it is created: the planner
+-- puts the query in its place, and the lines stream.
+CREATE FUNCTION calpads.extract_lines(file_id bigint) RETURNS SETOF text
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT r.line
+	FROM calpads.extract_record r
+	WHERE r.file_id = (SELECT f.file_id FROM calpads.find_file(extract_lines.file_id) f)
+	ORDER BY r.line_no;
+END;
+COMMENT ON FUNCTION calpads.extract_lines(bigint) IS
+	'the records of a file in their order, without CR LF; COPY (SELECT * FROM calpads.extract_lines(7)) TO … '
+	'WITH (FORMAT calpads) gives the bytes of calpads.file_content(7)';
 
 CREATE FUNCTION calpads.write_extract(batch_id bigint, directory text) RETURNS SETOF text
 	LANGUAGE c STRICT
 	AS 'MODULE_PATHNAME', 'calpads_write_extract';
 COMMENT ON FUNCTION calpads.write_extract(bigint, text) IS
 	'writes the files of a batch into a folder of the server, mode 0600, and gives their paths';
+
+CREATE FUNCTION calpads.find_batch(batch_id bigint) RETURNS calpads.batch
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	batch calpads.batch;
+BEGIN
+	SELECT b.* INTO batch FROM calpads.batch b WHERE b.batch_id = find_batch.batch_id;
+	IF batch.batch_id IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'undefined_object',
+			MESSAGE = format('there is no batch %s', coalesce(batch_id::text, 'without a number')),
+			HINT = 'calpads.history lists the batches.';
+	END IF;
+	RETURN batch;
+END;
+$$;
+COMMENT ON FUNCTION calpads.find_batch(bigint) IS 'the batch of that number, or an error';
+
+-- Not the time zone of the session: a name and an archive are the same for all.
+CREATE FUNCTION calpads.california_time(moment timestamptz) RETURNS timestamp
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	RETURN moment AT TIME ZONE 'America/Los_Angeles';
+COMMENT ON FUNCTION calpads.california_time(timestamptz) IS 'what the clocks of California show at that moment';
+
+-- The form of the name is a proposal (spec/aeries_logic.md section 4.3).
+CREATE FUNCTION calpads.zip_name(batch_id bigint) RETURNS text
+	LANGUAGE sql STABLE STRICT
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT to_char(calpads.california_time(b.created_at), 'YYYY_MM_DD_HH24MISS') || '_' || b.process || '.zip'
+	FROM calpads.find_batch(zip_name.batch_id) b
+$$;
+COMMENT ON FUNCTION calpads.zip_name(bigint) IS
+	'name for the zip of a batch, after its time in California: 2025_11_01_073000_SENR.zip';
+
+CREATE FUNCTION calpads.extract_zip(batch_id bigint) RETURNS bytea
+	LANGUAGE c STABLE STRICT
+	AS 'MODULE_PATHNAME', 'calpads_extract_zip';
+COMMENT ON FUNCTION calpads.extract_zip(bigint) IS
+	'all files of a batch in one zip; the same batch gives the same bytes; calpads.zip_name() names it';
 
 -- Locks the process of the LEA, so that posting, loading and making files
 -- come one after the other, and gives the file as it is then.
@@ -2229,9 +2632,7 @@ BEGIN
 	PERFORM calpads.check_can_be_posted(file);
 	UPDATE calpads.extract_file f
 	SET posted_at = clock_timestamp(), posted_by = session_user,
-		post_order = nextval('calpads.post_order'),
-		posted_over = (SELECT c.load_id FROM calpads.current_load c
-			WHERE c.process = file.process AND c.lea = file.lea)
+		post_order = nextval('calpads.post_order')
 	WHERE f.file_id = file.file_id;
 	PERFORM calpads.refresh_file_status(file.batch_id, NULL);
 	PERFORM calpads.make_obsolete(file.process, file.lea, file.file_id, file.batch_id,
@@ -2257,7 +2658,8 @@ BEGIN
 			ERRCODE = 'object_not_in_prerequisite_state',
 			MESSAGE = format('file %s (%s) is not posted', file.file_id, file.file_name);
 	END IF;
-	IF NOT EXISTS (SELECT FROM calpads.current_load c WHERE c.load_id = file.posted_over) THEN
+	IF NOT EXISTS (SELECT FROM calpads.batch b JOIN calpads.current_load c ON c.load_id = b.load_id
+			WHERE b.batch_id = file.batch_id) THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'object_not_in_prerequisite_state',
 			MESSAGE = format('file %s (%s) belongs to a closed history', file.file_id, file.file_name),
@@ -2275,7 +2677,7 @@ BEGIN
 			HINT = format('Postings are taken back in reverse order; begin with %s.', later);
 	END IF;
 	UPDATE calpads.extract_file f
-	SET posted_at = NULL, posted_by = NULL, posted_over = NULL, post_order = NULL
+	SET posted_at = NULL, posted_by = NULL, post_order = NULL
 	WHERE f.file_id = file.file_id;
 	PERFORM calpads.refresh_file_status(file.batch_id, 'posting taken back');
 	-- What the posting had made obsolete can be posted again.
@@ -2338,6 +2740,717 @@ SELECT h.* FROM calpads.history h WHERE h.status = 'Post';
 COMMENT ON VIEW calpads.history_open IS 'what can be posted now';
 
 -- ---------------------------------------------------------------------------
+-- 6a. The rehearsal: a batch is replayed under CALPADS' rules
+-- ---------------------------------------------------------------------------
+
+CREATE TABLE calpads.batch_rehearsal (
+	batch_id bigint NOT NULL,
+	position bigint NOT NULL,
+	step text NOT NULL CHECK (step IN ('file', 'refused', 'difference')),
+	seq integer,
+	file_name text,
+	records bigint,
+	refused bigint,
+	line_no bigint,
+	rule text,
+	ssid text COLLATE "C",
+	school_of_attendance text COLLATE "C",
+	enrollment_start_date date,
+	field text,
+	explanation text NOT NULL,
+	PRIMARY KEY (batch_id, position)
+);
+COMMENT ON TABLE calpads.batch_rehearsal IS
+	'what calpads.rehearse() gave for each batch on the day when it was made, row by row';
+COMMENT ON COLUMN calpads.batch_rehearsal.position IS 'order of the rows, from 1';
+SELECT pg_catalog.pg_extension_config_dump('calpads.batch_rehearsal', '');
+
+CREATE FUNCTION calpads.batch_students(batch_id bigint) RETURNS SETOF text
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT DISTINCT split_part(r.line, '^', 8) COLLATE "C"
+	FROM calpads.extract_file f JOIN calpads.extract_record r ON r.file_id = f.file_id
+	WHERE f.batch_id = batch_students.batch_id
+$$;
+COMMENT ON FUNCTION calpads.batch_students(bigint) IS 'the SSIDs in the lines of a batch';
+
+CREATE FUNCTION calpads.senr_line_expression() RETURNS text
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('array_to_string(ARRAY[%s], ''^'', '''')', string_agg(
+		CASE
+			-- An ODS row is held, whatever the file says it was sent as.
+			WHEN t.attname = 'transaction_type_code' THEN 'NULL'
+			WHEN t.atttypid = 'date'::regtype THEN format('to_char(p.%I, ''YYYYMMDD'')', t.attname)
+			ELSE format('p.%I::text', t.attname)
+		END, ', ' ORDER BY t.attnum))
+	FROM pg_attribute t
+	WHERE t.attrelid = 'calpads.senr'::regclass AND t.attnum > 0 AND NOT t.attisdropped
+$$;
+COMMENT ON FUNCTION calpads.senr_line_expression() IS
+	'expression that makes a SENR line of a row named p';
+
+-- What CALPADS held of the batch's students: the rows of the ODS load, then
+-- the records of the files posted over it, in the order of posting.  As long
+-- as nothing of the batch is posted, later postings of other files do not
+-- count: the question is whether the batch was good when it was made.
+CREATE FUNCTION calpads.rehearsal_state(batch_id bigint, OUT line_no bigint, OUT line text) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	batch calpads.batch;
+	begun boolean;
+BEGIN
+	SELECT b.* INTO batch FROM calpads.batch b WHERE b.batch_id = rehearsal_state.batch_id;
+	SELECT bool_or(f.status = 'Posted') INTO begun
+	FROM calpads.extract_file f WHERE f.batch_id = batch.batch_id;
+	RETURN QUERY EXECUTE format('SELECT p.line_no, %s FROM calpads.senr_baseline p '
+		'WHERE p.load_id = $1 AND p.ssid IN (SELECT calpads.batch_students($2)) ORDER BY p.line_no',
+		calpads.senr_line_expression())
+		USING batch.load_id, batch.batch_id;
+	RETURN QUERY
+	SELECT r.line_no, r.line
+	FROM calpads.batch b
+		JOIN calpads.extract_file f ON f.batch_id = b.batch_id AND f.status = 'Posted'
+		JOIN calpads.extract_record r ON r.file_id = f.file_id
+	WHERE b.load_id = batch.load_id AND (begun OR f.posted_at < batch.created_at)
+		AND split_part(r.line, '^', 8) IN (SELECT calpads.batch_students(batch.batch_id))
+	ORDER BY f.post_order, r.line_no;
+END;
+$$;
+COMMENT ON FUNCTION calpads.rehearsal_state(bigint) IS
+	'lines of what CALPADS held of the batch''s students before the files that are replayed, in their order';
+
+CREATE FUNCTION calpads.rehearsal_picture(batch_id bigint, OUT line_no bigint, OUT line text) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	batch calpads.batch;
+BEGIN
+	SELECT b.* INTO batch FROM calpads.batch b WHERE b.batch_id = rehearsal_picture.batch_id;
+	RETURN QUERY EXECUTE format('SELECT row_number() OVER (ORDER BY p.ssid COLLATE "C", '
+			'p.enrollment_start_date, p.school_of_attendance COLLATE "C"), %s FROM (%s) p '
+			'WHERE p.ssid IN (SELECT calpads.batch_students($1)) ORDER BY 1',
+			calpads.senr_line_expression(), calpads.sis_query(batch.lea, NULL))
+		USING batch.batch_id;
+END;
+$$;
+COMMENT ON FUNCTION calpads.rehearsal_picture(bigint) IS
+	'lines of what the SIS says CALPADS should hold of the batch''s students';
+
+CREATE FUNCTION calpads.replay_batch(
+	batch_id bigint,
+	OUT step text,
+	OUT seq integer,
+	OUT file_name text,
+	OUT records bigint,
+	OUT refused bigint,
+	OUT line_no bigint,
+	OUT rule text,
+	OUT ssid text,
+	OUT school_of_attendance text,
+	OUT enrollment_start_date date,
+	OUT field text,
+	OUT explanation text
+) RETURNS SETOF record
+	LANGUAGE c STABLE
+	AS 'MODULE_PATHNAME', 'calpads_replay_batch';
+COMMENT ON FUNCTION calpads.replay_batch(bigint) IS
+	'what calpads.rehearse() gives, with every difference to the SIS, also those that nobody wants to see go';
+
+CREATE FUNCTION calpads.rehearse(
+	batch_id bigint,
+	OUT step text,
+	OUT seq integer,
+	OUT file_name text,
+	OUT records bigint,
+	OUT refused bigint,
+	OUT line_no bigint,
+	OUT rule text,
+	OUT ssid text,
+	OUT school_of_attendance text,
+	OUT enrollment_start_date date,
+	OUT field text,
+	OUT explanation text
+) RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT r.step, r.seq, r.file_name, r.records, r.refused, r.line_no, r.rule, r.ssid,
+		r.school_of_attendance, r.enrollment_start_date, r.field, r.explanation
+	FROM calpads.replay_batch(rehearse.batch_id) WITH ORDINALITY AS r
+	-- Only what the comparison looks at (DESIGN section 5, rule 2), and what is
+	-- not known to be held, is a difference.
+	WHERE r.step <> 'difference' OR (
+		r.enrollment_start_date >= calpads.school_year_start(calpads.today()) - interval '2 years'
+		AND (calpads.setting('no_future_dates') <> 'on' OR r.enrollment_start_date <= calpads.today())
+		AND r.school_of_attendance IN (SELECT s.cds_school FROM calpads.school s WHERE s.selected)
+		AND NOT EXISTS (
+			SELECT FROM calpads.batch_held h
+			WHERE h.batch_id = rehearse.batch_id AND h.ssid = r.ssid
+				AND h.school_of_attendance = r.school_of_attendance
+				AND h.enrollment_start_date = r.enrollment_start_date))
+	ORDER BY r.ordinality
+$$;
+COMMENT ON FUNCTION calpads.rehearse(bigint) IS
+	'replays the unposted files of a batch under CALPADS'' rules: a row for each file, for each refused record and '
+	'rule, and for each difference to the SIS that would be left';
+
+CREATE FUNCTION calpads.record_rehearsal(batch_id bigint, force boolean) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	batch bigint := batch_id;
+	total record;
+	first_refusal calpads.batch_rehearsal;
+	counts text;
+BEGIN
+	INSERT INTO calpads.batch_rehearsal
+	SELECT batch, r.ordinality, r.step, r.seq, r.file_name, r.records, r.refused, r.line_no, r.rule,
+		r.ssid, r.school_of_attendance, r.enrollment_start_date, r.field, r.explanation
+	FROM calpads.rehearse(batch) WITH ORDINALITY AS r;
+
+	SELECT sum(r.records) AS records, sum(r.refused) AS refused,
+		count(*) FILTER (WHERE r.step = 'file') AS files,
+		count(*) FILTER (WHERE r.step = 'difference') AS differences
+	INTO total
+	FROM calpads.batch_rehearsal r WHERE r.batch_id = batch;
+	IF total.refused = 0 THEN
+		UPDATE calpads.batch b
+		SET verdict = 'accepted',
+			verdict_detail = format('%s files, %s records; %s differences remain', total.files, total.records,
+				total.differences)
+		WHERE b.batch_id = batch;
+		RETURN;
+	END IF;
+
+	SELECT r.* INTO first_refusal
+	FROM calpads.batch_rehearsal r
+	WHERE r.batch_id = batch AND r.step = 'refused'
+	ORDER BY r.position
+	LIMIT 1;
+	counts := format('%s of %s records would be refused, the first in line %s of %s.', total.refused,
+		total.records, first_refusal.line_no, first_refusal.file_name);
+	IF NOT force THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('CALPADS would refuse the batch by rule %s', first_refusal.rule),
+			DETAIL = format('%s %s', first_refusal.explanation, counts),
+			HINT = 'force => true stores the batch all the same; calpads.rehearse() then tells every refusal.';
+	END IF;
+	UPDATE calpads.batch b
+	SET verdict = 'refused',
+		verdict_detail = format('%s: %s %s', first_refusal.rule, first_refusal.explanation, counts)
+	WHERE b.batch_id = batch;
+END;
+$$;
+COMMENT ON FUNCTION calpads.record_rehearsal(bigint, boolean) IS
+	'rehearses a new batch and stores the verdict with it; an error when CALPADS would refuse it, unless forced';
+-- ---------------------------------------------------------------------------
+-- 7. Looking back: earlier states, drift, and the story of one student
+-- ---------------------------------------------------------------------------
+
+-- What CALPADS held at a moment: the loads that were open then, and the files
+-- that were posted then and not taken back, as their events tell.
+CREATE FUNCTION calpads.loads_at(process text, moment timestamptz) RETURNS bigint[]
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT array_agg(l.load_id ORDER BY l.load_id)
+	FROM calpads.load l
+	WHERE l.process = loads_at.process AND l.loaded_at <= moment
+		AND (l.closed_at IS NULL OR l.closed_at > moment)
+$$;
+COMMENT ON FUNCTION calpads.loads_at(text, timestamptz) IS 'the ODS loads that were the baselines at a moment';
+
+CREATE FUNCTION calpads.files_at(loads bigint[], moment timestamptz) RETURNS bigint[]
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT array_agg(last_event.file_id ORDER BY last_event.event_id)
+	FROM (
+		SELECT DISTINCT ON (e.file_id) e.file_id, e.event_id, e.status
+		FROM calpads.batch b
+			JOIN calpads.extract_file f ON f.batch_id = b.batch_id
+			JOIN calpads.file_event e ON e.file_id = f.file_id AND e.happened_at <= moment
+		WHERE b.load_id = ANY (loads)
+		ORDER BY e.file_id, e.event_id DESC) AS last_event
+	WHERE last_event.status = 'Posted'
+$$;
+COMMENT ON FUNCTION calpads.files_at(bigint[], timestamptz) IS
+	'the files that were posted over these ODS loads at a moment, in the order of their posting';
+
+CREATE FUNCTION calpads.ods_senr_as_of(moment timestamptz) RETURNS SETOF calpads.senr
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT
+		p.record_type_code,
+		p.transaction_type_code,
+		p.local_record_id,
+		p.reporting_lea,
+		p.school_of_attendance,
+		p.school_of_attendance_nps,
+		p.academic_year_id,
+		p.ssid,
+		p.local_student_id,
+		p.student_legal_first_name,
+		p.student_legal_middle_name,
+		p.student_legal_last_name,
+		p.student_legal_name_suffix_code,
+		p.student_alias_first_name,
+		p.student_alias_middle_name,
+		p.student_alias_last_name,
+		p.student_birth_date,
+		p.student_gender_code,
+		p.student_birth_city,
+		p.student_birth_state_province_code,
+		p.student_birth_country_code,
+		p.enrollment_start_date,
+		p.enrollment_status_code,
+		p.grade_level_code,
+		p.enrollment_exit_date,
+		p.student_exit_reason_code,
+		p.student_school_completion_status,
+		p.expected_receiver_school_of_attendance,
+		p.student_met_all_uc_csu_requirements_indicator,
+		p.student_school_transfer_code,
+		p.district_of_geographic_residence_code,
+		p.student_golden_state_seal_merit_diploma_indicator,
+		p.student_seal_of_biliteracy_indicator,
+		p.adult_age_students_with_disabilities_in_transition_status,
+		p.graduation_exemption_indicator
+	FROM calpads.senr_picture(calpads.loads_at('SENR', moment),
+		calpads.files_at(calpads.loads_at('SENR', moment), moment)) AS p
+$$;
+COMMENT ON FUNCTION calpads.ods_senr_as_of(timestamptz) IS 'what CALPADS held at a moment, as far as it was known';
+
+CREATE FUNCTION calpads.ods_senr_as_of(load_id bigint) RETURNS SETOF calpads.senr
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT
+		p.record_type_code,
+		p.transaction_type_code,
+		p.local_record_id,
+		p.reporting_lea,
+		p.school_of_attendance,
+		p.school_of_attendance_nps,
+		p.academic_year_id,
+		p.ssid,
+		p.local_student_id,
+		p.student_legal_first_name,
+		p.student_legal_middle_name,
+		p.student_legal_last_name,
+		p.student_legal_name_suffix_code,
+		p.student_alias_first_name,
+		p.student_alias_middle_name,
+		p.student_alias_last_name,
+		p.student_birth_date,
+		p.student_gender_code,
+		p.student_birth_city,
+		p.student_birth_state_province_code,
+		p.student_birth_country_code,
+		p.enrollment_start_date,
+		p.enrollment_status_code,
+		p.grade_level_code,
+		p.enrollment_exit_date,
+		p.student_exit_reason_code,
+		p.student_school_completion_status,
+		p.expected_receiver_school_of_attendance,
+		p.student_met_all_uc_csu_requirements_indicator,
+		p.student_school_transfer_code,
+		p.district_of_geographic_residence_code,
+		p.student_golden_state_seal_merit_diploma_indicator,
+		p.student_seal_of_biliteracy_indicator,
+		p.adult_age_students_with_disabilities_in_transition_status,
+		p.graduation_exemption_indicator
+	FROM calpads.senr_picture(ARRAY[ods_senr_as_of.load_id],
+		calpads.files_at(ARRAY[ods_senr_as_of.load_id], 'infinity')) AS p
+$$;
+COMMENT ON FUNCTION calpads.ods_senr_as_of(bigint) IS
+	'what CALPADS held at the end of the history that began with an ODS load: the load and all its postings';
+
+CREATE FUNCTION calpads.senr_compared(r calpads.senr) RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT jsonb_build_object(
+		'school_of_attendance_nps', r.school_of_attendance_nps,
+		'enrollment_status_code', r.enrollment_status_code,
+		'grade_level_code', r.grade_level_code,
+		'enrollment_exit_date', r.enrollment_exit_date,
+		'student_exit_reason_code', r.student_exit_reason_code,
+		'student_school_completion_status', r.student_school_completion_status,
+		'expected_receiver_school_of_attendance', r.expected_receiver_school_of_attendance,
+		'student_met_all_uc_csu_requirements_indicator', r.student_met_all_uc_csu_requirements_indicator,
+		'student_school_transfer_code', r.student_school_transfer_code,
+		'district_of_geographic_residence_code', r.district_of_geographic_residence_code,
+		'student_golden_state_seal_merit_diploma_indicator', r.student_golden_state_seal_merit_diploma_indicator,
+		'student_seal_of_biliteracy_indicator', r.student_seal_of_biliteracy_indicator,
+		'adult_age_students_with_disabilities_in_transition_status', r.adult_age_students_with_disabilities_in_transition_status,
+		'graduation_exemption_indicator', r.graduation_exemption_indicator)
+$$;
+COMMENT ON FUNCTION calpads.senr_compared(calpads.senr) IS
+	'the fields of a record that SENR compares: 1.06 and 1.23 to 1.35';
+
+CREATE FUNCTION calpads.changed_fields(before jsonb, after jsonb) RETURNS jsonb
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(jsonb_object_agg(f.key, jsonb_build_array(before -> f.key, after -> f.key)), '{}')
+	FROM jsonb_each(coalesce(after, before)) AS f
+	WHERE (before ->> f.key) IS DISTINCT FROM (after ->> f.key)
+$$;
+COMMENT ON FUNCTION calpads.changed_fields(jsonb, jsonb) IS
+	'the fields in which two records differ: {"field": [before, after]}; one of the records may be null';
+
+CREATE FUNCTION calpads.senr_loaded(load_id bigint) RETURNS SETOF calpads.senr
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT
+		p.record_type_code,
+		p.transaction_type_code,
+		p.local_record_id,
+		p.reporting_lea,
+		p.school_of_attendance,
+		p.school_of_attendance_nps,
+		p.academic_year_id,
+		p.ssid,
+		p.local_student_id,
+		p.student_legal_first_name,
+		p.student_legal_middle_name,
+		p.student_legal_last_name,
+		p.student_legal_name_suffix_code,
+		p.student_alias_first_name,
+		p.student_alias_middle_name,
+		p.student_alias_last_name,
+		p.student_birth_date,
+		p.student_gender_code,
+		p.student_birth_city,
+		p.student_birth_state_province_code,
+		p.student_birth_country_code,
+		p.enrollment_start_date,
+		p.enrollment_status_code,
+		p.grade_level_code,
+		p.enrollment_exit_date,
+		p.student_exit_reason_code,
+		p.student_school_completion_status,
+		p.expected_receiver_school_of_attendance,
+		p.student_met_all_uc_csu_requirements_indicator,
+		p.student_school_transfer_code,
+		p.district_of_geographic_residence_code,
+		p.student_golden_state_seal_merit_diploma_indicator,
+		p.student_seal_of_biliteracy_indicator,
+		p.adult_age_students_with_disabilities_in_transition_status,
+		p.graduation_exemption_indicator
+	FROM calpads.senr_picture(ARRAY[senr_loaded.load_id], NULL) AS p
+$$;
+COMMENT ON FUNCTION calpads.senr_loaded(bigint) IS 'the rows of one ODS load, without what was posted since';
+
+-- The last record of each key among the files of a history, marked as posted
+-- or not.
+CREATE FUNCTION calpads.last_records(
+	load_id bigint,
+	posted boolean,
+	OUT key text,
+	OUT file_id bigint,
+	OUT transaction_type text,
+	OUT line text
+) RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT DISTINCT ON (r.key) r.key, r.file_id, r.transaction_type, r.line
+	FROM calpads.batch b
+		JOIN calpads.extract_file f ON f.batch_id = b.batch_id AND (f.status = 'Posted') = last_records.posted
+		JOIN calpads.extract_record r ON r.file_id = f.file_id
+	WHERE b.load_id = last_records.load_id
+	ORDER BY r.key, f.post_order DESC, f.file_id DESC
+$$;
+COMMENT ON FUNCTION calpads.last_records(bigint, boolean) IS
+	'of each key the last record of the files that were, or were not, posted over an ODS load';
+
+CREATE FUNCTION calpads.senr_drift(
+	former bigint,
+	fresh bigint,
+	OUT kind text,
+	OUT ssid text,
+	OUT school_of_attendance text,
+	OUT enrollment_start_date date,
+	OUT before jsonb,
+	OUT after jsonb,
+	OUT file_id bigint
+) RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH fresh_window AS (
+		SELECT min(f.enrollment_start_date) AS first_day FROM calpads.senr_loaded(fresh) AS f
+	), difference AS (
+		SELECT coalesce(e.ssid, f.ssid) AS ssid,
+			coalesce(e.school_of_attendance, f.school_of_attendance) AS school_of_attendance,
+			coalesce(e.enrollment_start_date, f.enrollment_start_date) AS enrollment_start_date,
+			CASE WHEN e.ssid IS NOT NULL THEN calpads.senr_compared(e) END AS before,
+			CASE WHEN f.ssid IS NOT NULL THEN calpads.senr_compared(f) END AS after
+		FROM calpads.ods_senr_as_of(former) AS e
+			FULL JOIN calpads.senr_loaded(fresh) AS f ON f.ssid = e.ssid
+				AND f.school_of_attendance = e.school_of_attendance
+				AND f.enrollment_start_date = e.enrollment_start_date
+		WHERE (e.ssid IS NULL) <> (f.ssid IS NULL)
+			OR (e.school_of_attendance_nps, e.enrollment_status_code, e.grade_level_code,
+				e.enrollment_exit_date, e.student_exit_reason_code, e.student_school_completion_status,
+				e.expected_receiver_school_of_attendance, e.student_met_all_uc_csu_requirements_indicator, e.student_school_transfer_code,
+				e.district_of_geographic_residence_code, e.student_golden_state_seal_merit_diploma_indicator, e.student_seal_of_biliteracy_indicator,
+				e.adult_age_students_with_disabilities_in_transition_status, e.graduation_exemption_indicator)
+				IS DISTINCT FROM
+				(f.school_of_attendance_nps, f.enrollment_status_code, f.grade_level_code,
+				f.enrollment_exit_date, f.student_exit_reason_code, f.student_school_completion_status,
+				f.expected_receiver_school_of_attendance, f.student_met_all_uc_csu_requirements_indicator, f.student_school_transfer_code,
+				f.district_of_geographic_residence_code, f.student_golden_state_seal_merit_diploma_indicator, f.student_seal_of_biliteracy_indicator,
+				f.adult_age_students_with_disabilities_in_transition_status, f.graduation_exemption_indicator)
+	), keyed AS (
+		SELECT d.*, concat_ws('^', d.school_of_attendance, d.ssid, to_char(d.enrollment_start_date, 'YYYYMMDD')) AS key
+		FROM difference d, fresh_window w
+		WHERE d.enrollment_start_date >= w.first_day
+	), unmarked AS (
+		SELECT r.key, r.file_id,
+			CASE WHEN r.transaction_type <> 'D' THEN calpads.senr_compared(s) END AS result
+		FROM calpads.last_records(former, false) AS r, calpads.senr_record(r.line) AS s
+	)
+	SELECT
+		CASE
+			WHEN u.file_id IS NOT NULL THEN 'posting not marked'
+			WHEN m.file_id IS NOT NULL THEN 'posting not kept'
+			ELSE 'changed in CALPADS'
+		END,
+		k.ssid, k.school_of_attendance, k.enrollment_start_date, k.before, k.after,
+		coalesce(u.file_id, m.file_id)
+	FROM keyed k
+		LEFT JOIN unmarked u ON u.key = k.key AND u.result IS NOT DISTINCT FROM k.after
+		LEFT JOIN calpads.last_records(former, true) AS m ON m.key = k.key
+$$;
+COMMENT ON FUNCTION calpads.senr_drift(bigint, bigint) IS
+	'the rows in which two ODS loads and the postings between them do not agree';
+
+/*
+ * When a fresh ODS extract is loaded, it should show the former one with all
+ * that was posted since.  Where it does not:
+ *
+ *	posting not kept	a file was marked as posted, but CALPADS does not show its record
+ *	posting not marked	CALPADS shows a record of a file that was not marked as posted
+ *	changed in CALPADS	by hand, or by another LEA
+ *
+ * Rows that start before the fresh extract's first row are outside its window.
+ */
+CREATE FUNCTION calpads.drift(
+	process text,
+	OUT lea text,
+	OUT kind text,
+	OUT ssid text,
+	OUT school_of_attendance text,
+	OUT enrollment_start_date date,
+	OUT changed jsonb,
+	OUT file_id bigint,
+	OUT sis_agrees boolean,
+	OUT explanation text
+) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF process IS DISTINCT FROM 'SENR' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('there is no drift of %L', process),
+			HINT = 'Drift is worked out for: SENR.';
+	END IF;
+	RETURN QUERY
+	WITH loads AS (
+		SELECT c.lea, c.load_id AS fresh, max(l.load_id) AS former
+		FROM calpads.current_load c
+			JOIN calpads.load l ON l.process = c.process AND l.lea = c.lea AND l.load_id < c.load_id
+		WHERE c.process = drift.process
+		GROUP BY c.lea, c.load_id
+	), sis AS MATERIALIZED (
+		SELECT s.ssid, s.school_of_attendance, s.enrollment_start_date
+		FROM calpads.reconcile_senr(NULL) s
+		WHERE s.kind IN ('operation', 'held')
+	)
+	SELECT l.lea, d.kind, d.ssid, d.school_of_attendance, d.enrollment_start_date,
+		calpads.changed_fields(d.before, d.after), d.file_id,
+		NOT EXISTS (SELECT FROM sis s WHERE s.ssid = d.ssid AND s.school_of_attendance = d.school_of_attendance
+			AND s.enrollment_start_date = d.enrollment_start_date),
+		CASE d.kind
+			WHEN 'posting not marked' THEN format('CALPADS shows a record of %s, which was not marked as posted.', f.file_name)
+			WHEN 'posting not kept' THEN format('%s was marked as posted on %s, but CALPADS does not show its record.',
+				f.file_name, to_char(f.posted_at, 'MM/DD/YYYY'))
+			ELSE 'CALPADS has changed the row by itself: it was edited there, or by another LEA.'
+		END
+		|| CASE WHEN d.before IS NULL THEN ' CALPADS has a row that should not be there.'
+			WHEN d.after IS NULL THEN ' CALPADS lacks a row that should be there.' ELSE '' END
+	FROM loads l
+		CROSS JOIN LATERAL calpads.senr_drift(l.former, l.fresh) d
+		LEFT JOIN calpads.extract_file f ON f.file_id = d.file_id
+	ORDER BY l.lea COLLATE "C", d.kind COLLATE "C", d.ssid COLLATE "C", d.enrollment_start_date,
+		d.school_of_attendance COLLATE "C";
+END;
+$$;
+COMMENT ON FUNCTION calpads.drift(text) IS
+	'where the fresh ODS load does not show what the former one and its postings let expect; sis_agrees: the row needs no operation';
+
+/*
+ * The story of one student, to be read from top to bottom: what the two sides
+ * have, row by row; what is sent, in the order of its sending; what is held;
+ * and what the rules behind it say.
+ */
+CREATE FUNCTION calpads.enrollment_words(r calpads.senr) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT concat_ws(', ',
+		format('%s to %s', to_char(r.enrollment_start_date, 'MM/DD/YYYY'),
+			coalesce(to_char(r.enrollment_exit_date, 'MM/DD/YYYY'), 'today')),
+		'status ' || r.enrollment_status_code,
+		'grade ' || r.grade_level_code,
+		'exit ' || r.student_exit_reason_code,
+		'completion ' || r.student_school_completion_status,
+		'transfer ' || r.student_school_transfer_code)
+$$;
+COMMENT ON FUNCTION calpads.enrollment_words(calpads.senr) IS 'an enrollment in a few words';
+
+CREATE FUNCTION calpads.ods_senr_of(only_ssid text) RETURNS SETOF calpads.senr
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT
+		p.record_type_code,
+		p.transaction_type_code,
+		p.local_record_id,
+		p.reporting_lea,
+		p.school_of_attendance,
+		p.school_of_attendance_nps,
+		p.academic_year_id,
+		p.ssid,
+		p.local_student_id,
+		p.student_legal_first_name,
+		p.student_legal_middle_name,
+		p.student_legal_last_name,
+		p.student_legal_name_suffix_code,
+		p.student_alias_first_name,
+		p.student_alias_middle_name,
+		p.student_alias_last_name,
+		p.student_birth_date,
+		p.student_gender_code,
+		p.student_birth_city,
+		p.student_birth_state_province_code,
+		p.student_birth_country_code,
+		p.enrollment_start_date,
+		p.enrollment_status_code,
+		p.grade_level_code,
+		p.enrollment_exit_date,
+		p.student_exit_reason_code,
+		p.student_school_completion_status,
+		p.expected_receiver_school_of_attendance,
+		p.student_met_all_uc_csu_requirements_indicator,
+		p.student_school_transfer_code,
+		p.district_of_geographic_residence_code,
+		p.student_golden_state_seal_merit_diploma_indicator,
+		p.student_seal_of_biliteracy_indicator,
+		p.adult_age_students_with_disabilities_in_transition_status,
+		p.graduation_exemption_indicator
+	FROM calpads.ods_senr AS p
+	WHERE p.ssid = only_ssid
+$$;
+COMMENT ON FUNCTION calpads.ods_senr_of(text) IS 'what CALPADS holds of one student';
+
+CREATE FUNCTION calpads.sis_senr_of(only_ssid text) RETURNS SETOF calpads.senr
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	view_name text := format('%I.senr', calpads.setting('sis_schema'));
+BEGIN
+	RETURN QUERY EXECUTE format('SELECT %s FROM %s p WHERE p.ssid = $1', calpads.picture_fields(view_name), view_name)
+		USING only_ssid;
+END;
+$$;
+COMMENT ON FUNCTION calpads.sis_senr_of(text) IS 'what the SIS says CALPADS should hold of one student';
+
+CREATE FUNCTION calpads.explain(
+	ssid text,
+	OUT no integer,
+	OUT what text,
+	OUT school_of_attendance text,
+	OUT enrollment_start_date date,
+	OUT calpads text,
+	OUT sis text,
+	OUT rule text,
+	OUT explanation text
+) RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH timeline AS (
+		SELECT coalesce(h.school_of_attendance, w.school_of_attendance) AS school_of_attendance,
+			coalesce(h.enrollment_start_date, w.enrollment_start_date) AS enrollment_start_date,
+			CASE WHEN h.ssid IS NOT NULL THEN calpads.enrollment_words(h) END AS calpads,
+			CASE WHEN w.ssid IS NOT NULL THEN calpads.enrollment_words(w) END AS sis,
+			CASE
+				WHEN NOT EXISTS (SELECT FROM calpads.school c WHERE c.selected
+					AND c.cds_school = coalesce(h.school_of_attendance, w.school_of_attendance))
+					THEN 'The school is not selected: this row is not compared.'
+				WHEN w.ssid IS NULL AND h.student_exit_reason_code = 'N470'
+					AND h.enrollment_exit_date <= h.enrollment_start_date
+					THEN 'A no-show that stays in CALPADS: it is not touched again.'
+				WHEN w.ssid IS NULL THEN 'Only CALPADS has this enrollment.'
+				WHEN h.ssid IS NULL THEN 'Only the SIS has this enrollment.'
+				WHEN calpads.senr_compared(h) = calpads.senr_compared(w) THEN 'Both sides agree.'
+				ELSE 'Both sides have this enrollment, and it differs.'
+			END AS explanation
+		FROM calpads.ods_senr_of(explain.ssid) AS h
+			FULL JOIN calpads.sis_senr_of(explain.ssid) AS w ON w.reporting_lea = h.reporting_lea
+				AND w.school_of_attendance = h.school_of_attendance
+				AND w.enrollment_start_date = h.enrollment_start_date
+	), result AS MATERIALIZED (
+		SELECT * FROM calpads.reconcile_senr(NULL, explain.ssid)
+	), story AS (
+		SELECT 1 AS chapter, 0 AS place, 'timeline' AS what, t.school_of_attendance, t.enrollment_start_date, t.calpads, t.sis,
+			NULL AS rule, t.explanation
+		FROM timeline t
+		UNION ALL
+		SELECT 2, r.file_no, format('sent: %s (%s)', lower(r.category), r.transaction_type), r.school_of_attendance,
+			r.enrollment_start_date, NULL, NULL, r.reason, r.explanation
+		FROM result r
+		WHERE r.kind = 'operation'
+		UNION ALL
+		SELECT 3, 0, 'held', h.school_of_attendance, h.enrollment_start_date, NULL, NULL, h.rule,
+			concat_ws(' ', h.explanation, 'Where to look: ' || h.fix || '.')
+		FROM calpads.held_with_problems(NULL, explain.ssid) h
+		UNION ALL
+		SELECT 4, f.file_id::integer, format('%s in %s', lower(f.status), f.file_name), split_part(r.key, '^', 1),
+			to_date(split_part(r.key, '^', 3), 'YYYYMMDD'), NULL, NULL, r.reason, r.explanation
+		FROM calpads.extract_record r
+			JOIN calpads.extract_file f ON f.file_id = r.file_id AND f.process = 'SENR' AND f.status <> 'Obsolete'
+		WHERE r.ssid = explain.ssid
+	), numbered AS (
+		SELECT row_number() OVER (ORDER BY s.chapter, s.place, s.enrollment_start_date, s.school_of_attendance COLLATE "C",
+				s.rule COLLATE "C")::integer AS no, s.*
+		FROM story s
+	)
+	SELECT n.no, n.what, n.school_of_attendance, n.enrollment_start_date, n.calpads, n.sis, n.rule, n.explanation
+	FROM numbered n
+	ORDER BY n.no
+$$;
+COMMENT ON FUNCTION calpads.explain(text) IS
+	'the story of one student: both timelines, what is sent and why, what is held and why, and the files that carry it';
+-- ---------------------------------------------------------------------------
 -- 7. The sample district
 --
 -- A fictitious district to try everything on: the SIS tables, filled by
@@ -2396,6 +3509,7 @@ CREATE FUNCTION calpads.sample_school_of(grade integer, number integer) RETURNS 
 	RETURN CASE
 		WHEN grade <= 5 THEN 101 + number % 3
 		WHEN grade <= 8 THEN 201 + number % 2
+		WHEN grade >= 11 AND number % 12 = 5 THEN 391
 		ELSE 301 + number % 2
 	END;
 COMMENT ON FUNCTION calpads.sample_school_of(integer, integer) IS
@@ -2471,8 +3585,8 @@ BEGIN ATOMIC
 		SELECT s.*,
 			CASE s.story
 				WHEN 'graduated' THEN 13
-				-- Only high schools have a continuation school beside them.
-				WHEN 'short term' THEN 10 + s.chance % 3
+				-- Short terms are at the continuation school, which these do not go to.
+				WHEN 'short term' THEN 10
 				WHEN 'left last year' THEN calpads.sample_number(seed, 'grade', s.number) % 12 + 1
 				ELSE calpads.sample_number(seed, 'grade', s.number) % 14 - 1
 			END AS grade
@@ -2511,6 +3625,7 @@ BEGIN ATOMIC
 			CASE WHEN s.story = 'left last year' THEN
 					calpads.sample_pick('{160,180,200,240,140}', s.number)
 				-- A blank reason is the year end as usual; these finished their school.
+				WHEN s.school = 391 AND s.last_school <> 391 THEN '167'
 				WHEN s.story = 'graduated' OR s.school <> s.last_school THEN '230' END AS leave_reason,
 			s.last_grade AS row_grade, 'R' AS program, s.number % 25 = 0 AS transferred
 		FROM student AS s, calendar AS c
@@ -2534,8 +3649,8 @@ BEGIN ATOMIC
 		-- is that the student now lives in another district
 		SELECT s.*,
 			CASE WHEN s.story <> 'moves' THEN s.school
-				WHEN s.grade >= 10 AND s.number % 3 = 0 THEN 391
-				ELSE calpads.sample_other_school(s.school) END,
+				WHEN s.grade >= 10 AND s.number % 3 = 0 AND s.school <> 391 THEN 391
+				ELSE coalesce(calpads.sample_other_school(s.school), 301) END,
 			CASE s.story
 				WHEN 'moves' THEN calpads.sample_weekday(s.event_day + 1)
 				WHEN 'changes program' THEN s.event_day + 1
@@ -2546,7 +3661,8 @@ BEGIN ATOMIC
 		UNION ALL
 		-- beside the first enrollment of this year
 		SELECT s.*,
-			CASE s.story WHEN 'short term' THEN 391 ELSE calpads.sample_other_school(s.school) END,
+			CASE s.story WHEN 'short term' THEN 391
+				ELSE coalesce(calpads.sample_other_school(s.school), 301) END,
 			CASE s.story WHEN 'short term' THEN s.event_day ELSE c.this_start END,
 			CASE WHEN s.story = 'short term' THEN calpads.sample_weekday(s.event_day + 17)
 				WHEN s.number % 2 = 0 THEN s.event_day END,
@@ -2792,28 +3908,31 @@ $$;
 COMMENT ON FUNCTION calpads.sample_picture() IS
 	'sample district: the records of sis.senr that can be sent';
 
-CREATE FUNCTION calpads.sample_lag() RETURNS TABLE (shape text, lag text, share numeric)
+CREATE FUNCTION calpads.sample_lag() RETURNS TABLE (shape text, lag text, removes boolean, share numeric)
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
 	VALUES
-		('stayed', 'exit that never was', 0.006), ('stayed', 'later start', 0.008),
-		('stayed', 'other school', 0.005), ('stayed', 'other grade', 0.010), ('stayed', 'other status', 0.004),
-		('stayed', 'other transfer', 0.008), ('stayed', 'second enrollment', 0.006),
-		('stayed', 'no-show left over', 0.010), ('stayed', 'last year open', 0.010), ('stayed', 'missing', 0.010),
-		('stayed', 'other spelling', 0.030), ('stayed', 'stranger', 0.004), ('stayed', 'stranger twice', 0.002),
-		('new', 'later start', 0.050), ('new', 'other school', 0.030), ('new', 'missing', 0.100),
-		('new', 'other spelling', 0.050), ('new', 'enrollment before', 0.050),
-		('left', 'missing exit', 0.400), ('left', 'earlier exit', 0.150), ('left', 'other reason', 0.150),
-		('left', 'missing', 0.050),
-		('moved', 'missing exit', 0.500), ('moved', 'earlier exit', 0.100), ('moved', 'missing', 0.150),
-		('changed', 'missing exit', 0.200), ('changed', 'earlier boundary', 0.250),
-		('changed', 'later boundary', 0.250),
-		('returned', 'missing exit', 0.400), ('returned', 'missing', 0.150),
-		('former', 'last year open', 0.150), ('former', 'other reason', 0.150);
+		('stayed', 'later start', true, 0.008), ('stayed', 'other school', true, 0.005),
+		('stayed', 'second enrollment', true, 0.006), ('stayed', 'stranger', true, 0.004),
+		('stayed', 'stranger twice', true, 0.003),
+		('stayed', 'exit that never was', false, 0.006), ('stayed', 'last year open', false, 0.010),
+		('stayed', 'missing', false, 0.010), ('stayed', 'no-show left over', false, 0.010),
+		('stayed', 'other grade', false, 0.010), ('stayed', 'other spelling', false, 0.030),
+		('stayed', 'other status', false, 0.006), ('stayed', 'other transfer', false, 0.008),
+		('new', 'enrollment before', true, 0.040), ('new', 'later start', true, 0.040),
+		('new', 'other school', true, 0.020), ('new', 'missing', false, 0.100), ('new', 'other spelling', false, 0.050),
+		('left', 'missing exit', false, 0.400), ('left', 'earlier exit', false, 0.150),
+		('left', 'other reason', false, 0.150), ('left', 'missing', false, 0.050),
+		('moved', 'missing exit', false, 0.500), ('moved', 'earlier exit', false, 0.100),
+		('moved', 'missing', false, 0.150),
+		('changed', 'earlier boundary', true, 0.200), ('changed', 'later boundary', true, 0.200),
+		('changed', 'missing exit', false, 0.200),
+		('returned', 'missing exit', false, 0.400), ('returned', 'missing', false, 0.150),
+		('former', 'last year open', false, 0.150), ('former', 'other reason', false, 0.150);
 END;
 COMMENT ON FUNCTION calpads.sample_lag() IS
-	'sample district: in what ways CALPADS lags behind, and for what share of the students of a shape; '
-	'the removals of all of them stay below five percent of the rows of this year';
+	'sample district: in what ways CALPADS lags behind, for what share of the students of a shape, and whether rows must be '
+	'removed for it; those add up to less than five percent of the rows of this year';
 
 -- The shape of a student is what the enrollments of the SIS look like together;
 -- place 1 is the first row of this year, place 0 and below are earlier years.
@@ -2859,19 +3978,20 @@ BEGIN ATOMIC
 	WITH timeline AS MATERIALIZED (SELECT t.*, (t.enrollment).ssid FROM calpads.sample_timeline() AS t),
 	student AS (
 		SELECT s.ssid, s.shape,
-			(row_number() OVER (PARTITION BY s.shape
-				ORDER BY calpads.sample_number(seed, 'lag', s.ssid::bigint), s.ssid) - 0.5)
+			row_number() OVER (PARTITION BY s.shape
+				ORDER BY calpads.sample_number(seed, 'lag', s.ssid::bigint), s.ssid)::numeric
 				/ count(*) OVER (PARTITION BY s.shape) AS fraction
 		FROM (SELECT DISTINCT t.ssid, t.shape FROM timeline AS t) AS s),
+	-- What removes rows comes first, so that rounding never makes more of it.
 	lag AS (
-		SELECT l.shape, l.lag, sum(l.share) OVER shape_order - l.share AS from_fraction,
+		SELECT l.shape, l.lag, sum(l.share) OVER shape_order - l.share AS after_fraction,
 			sum(l.share) OVER shape_order AS to_fraction
 		FROM calpads.sample_lag() AS l
-		WINDOW shape_order AS (PARTITION BY l.shape ORDER BY l.lag COLLATE "C"))
+		WINDOW shape_order AS (PARTITION BY l.shape ORDER BY l.removes DESC, l.lag COLLATE "C"))
 	SELECT t.enrollment, l.lag, t.place
 	FROM timeline AS t
 		JOIN student AS s ON s.ssid = t.ssid
-		LEFT JOIN lag AS l ON l.shape = s.shape AND s.fraction >= l.from_fraction AND s.fraction < l.to_fraction;
+		LEFT JOIN lag AS l ON l.shape = s.shape AND s.fraction > l.after_fraction AND s.fraction <= l.to_fraction;
 END;
 COMMENT ON FUNCTION calpads.sample_lagging(integer) IS
 	'sample district: each record of sis.senr with the way in which CALPADS lags behind for its student, or NULL';

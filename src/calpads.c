@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "copy_format.h"
 
 PG_MODULE_MAGIC;
 
@@ -151,6 +152,7 @@ _PG_init(void)
 	define_general_settings();
 	define_mapping_settings();
 	MarkGUCPrefixReserved("calpads");
+	copy_format_install();
 }
 
 DateADT

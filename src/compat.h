@@ -11,8 +11,11 @@
 #define CALPADS_COMPAT_H
 
 #include "commands/progress.h"
+#include "executor/executor.h"
 #include "optimizer/pathnode.h"
 #include "pgstat.h"
+#include "tcop/tcopprot.h"
+#include "tcop/utility.h"
 
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -28,9 +31,54 @@
 #include "commands/explain_state.h"
 #endif
 
-/* The role that may read files of the server. */
+/* The roles that may read and write files of the server. */
 #if PG_VERSION_NUM < 140000
 #define ROLE_PG_READ_SERVER_FILES DEFAULT_ROLE_READ_SERVER_FILES
+#define ROLE_PG_WRITE_SERVER_FILES DEFAULT_ROLE_WRITE_SERVER_FILES
+#endif
+
+/* What a ProcessUtility hook gets and passes on. */
+#if PG_VERSION_NUM >= 140000
+#define PROCESS_UTILITY_PARAMETERS \
+	PlannedStmt *pstmt, const char *queryString, bool readOnlyTree, \
+	ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *queryEnv, \
+	DestReceiver *dest, QueryCompletion *qc
+#define PROCESS_UTILITY_ARGUMENTS \
+	pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc
+#else
+#define PROCESS_UTILITY_PARAMETERS \
+	PlannedStmt *pstmt, const char *queryString, \
+	ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *queryEnv, \
+	DestReceiver *dest, QueryCompletion *qc
+#define PROCESS_UTILITY_ARGUMENTS \
+	pstmt, queryString, context, params, queryEnv, dest, qc
+#endif
+
+/* A query without parameters; 15 renamed the function. */
+static inline List *
+analyze_and_rewrite(RawStmt *statement, const char *source)
+{
+#if PG_VERSION_NUM >= 150000
+	return pg_analyze_and_rewrite_fixedparams(statement, source, NULL, 0, NULL);
+#else
+	return pg_analyze_and_rewrite(statement, source, NULL, 0, NULL);
+#endif
+}
+
+/* Runs a started query to its end. */
+static inline void
+run_executor(QueryDesc *query)
+{
+#if PG_VERSION_NUM >= 180000
+	ExecutorRun(query, ForwardScanDirection, 0);
+#else
+	ExecutorRun(query, ForwardScanDirection, 0, true);
+#endif
+}
+
+/* The largest message of a client: 13 has no limit but that of a buffer. */
+#if PG_VERSION_NUM < 140000
+#define PQ_LARGE_MESSAGE_LIMIT 0
 #endif
 
 /* The random state of a reservoir became a struct in 15. */
@@ -133,18 +181,26 @@ sha256_finish(Sha256State *state, uint8 digest[PG_SHA256_DIGEST_LENGTH])
 
 /*
  * pg_stat_progress_copy, which 13 does not have.  The row goes away with
- * copy_progress_end, or with the transaction.
+ * copy_progress_end, or with the transaction.  A command is one of
+ * PROGRESS_COPY_COMMAND_…, a type one of PROGRESS_COPY_TYPE_….
  */
+#if PG_VERSION_NUM < 140000
+enum
+{
+	PROGRESS_COPY_COMMAND_FROM,
+	PROGRESS_COPY_COMMAND_TO,
+	PROGRESS_COPY_TYPE_FILE,
+	PROGRESS_COPY_TYPE_PIPE,
+	PROGRESS_COPY_TYPE_CALLBACK
+};
+#endif
+
 static inline void
-copy_progress_start(Oid relation, bool from_file, int64 bytes_total)
+copy_progress_start(Oid relation, int command, int type, int64 bytes_total)
 {
 #if PG_VERSION_NUM >= 140000
 	const int	index[] = {PROGRESS_COPY_COMMAND, PROGRESS_COPY_TYPE, PROGRESS_COPY_BYTES_TOTAL};
-	const int64 value[] = {
-		PROGRESS_COPY_COMMAND_FROM,
-		from_file ? PROGRESS_COPY_TYPE_FILE : PROGRESS_COPY_TYPE_CALLBACK,
-		bytes_total
-	};
+	const int64 value[] = {command, type, bytes_total};
 
 	pgstat_progress_start_command(PROGRESS_COMMAND_COPY, relation);
 	pgstat_progress_update_multi_param(lengthof(index), index, value);

@@ -28,7 +28,7 @@
 /* Columns of calpads.reconcile_senr. */
 typedef enum DeltaColumn
 {
-	DELTA_KIND,					/* operation or held */
+	DELTA_KIND,					/* operation, held or warning */
 	DELTA_LEA,
 	DELTA_FILE_NO,
 	DELTA_CATEGORY,
@@ -65,6 +65,7 @@ typedef struct Delta
 	Tuplestorestate *pending;	/* rows whose file_no is still block and position */
 	TupleDesc	pending_description;
 	LeaPlan    *plans;
+	MemoryContext call_context; /* outlives the pictures; the plans are in it */
 	Arena	   *arena;
 	MemoryContext student_context;
 } Delta;
@@ -77,8 +78,8 @@ plan_of(Delta *delta, const char *lea)
 	for (plan = delta->plans; plan != NULL; plan = plan->next)
 		if (strcmp(plan->lea, lea) == 0)
 			return &plan->plan;
-	plan = palloc0(sizeof(LeaPlan));
-	plan->lea = pstrdup(lea);
+	plan = MemoryContextAllocZero(delta->call_context, sizeof(LeaPlan));
+	plan->lea = MemoryContextStrdup(delta->call_context, lea);
 	plan->next = delta->plans;
 	delta->plans = plan;
 	return &plan->plan;
@@ -199,21 +200,24 @@ put_operation(Delta *delta, const char *lea, const char *ssid, const Operation *
 }
 
 static void
-put_hold(Delta *delta, const char *lea, const char *ssid, const Hold *hold)
+put_findings(Delta *delta, const char *kind, const char *lea, const char *ssid, const Finding *finding)
 {
-	Datum		values[DELTA_COLUMN_COUNT] = {0};
-	bool		nulls[DELTA_COLUMN_COUNT];
+	for (; finding != NULL; finding = finding->next)
+	{
+		Datum		values[DELTA_COLUMN_COUNT] = {0};
+		bool		nulls[DELTA_COLUMN_COUNT];
 
-	memset(nulls, true, sizeof(nulls));
-	set_text(values, nulls, DELTA_KIND, "held");
-	set_key(values, nulls, lea, ssid, hold->row);
-	set_text(values, nulls, DELTA_RULE, hold->rule);
-	set_text(values, nulls, DELTA_FIELD, hold->field >= 0 ? senr_field_name[hold->field] : NULL);
-	set_text(values, nulls, DELTA_VALUE, hold->value);
-	set_text(values, nulls, DELTA_EXPLANATION, hold->explanation);
-	set_text(values, nulls, DELTA_FIX, hold->fix);
-	set_text(values, nulls, DELTA_PROBLEMS, hold->row->problems);
-	tuplestore_putvalues(delta->pending, delta->pending_description, values, nulls);
+		memset(nulls, true, sizeof(nulls));
+		set_text(values, nulls, DELTA_KIND, kind);
+		set_key(values, nulls, lea, ssid, finding->row);
+		set_text(values, nulls, DELTA_RULE, finding->rule);
+		set_text(values, nulls, DELTA_FIELD, finding->field >= 0 ? senr_field_name[finding->field] : NULL);
+		set_text(values, nulls, DELTA_VALUE, finding->value);
+		set_text(values, nulls, DELTA_EXPLANATION, finding->explanation);
+		set_text(values, nulls, DELTA_FIX, finding->fix);
+		set_text(values, nulls, DELTA_PROBLEMS, finding->row->problems);
+		tuplestore_putvalues(delta->pending, delta->pending_description, values, nulls);
+	}
 }
 
 static void
@@ -228,8 +232,8 @@ visit_student(void *context, const char *lea, const char *ssid, const Student *s
 	for (const Operation *operation = result.operations; operation != NULL; operation = operation->next)
 		if (!operation->held)
 			put_operation(delta, lea, ssid, operation);
-	for (const Hold *hold = result.holds; hold != NULL; hold = hold->next)
-		put_hold(delta, lea, ssid, hold);
+	put_findings(delta, "held", lea, ssid, result.holds);
+	put_findings(delta, "warning", lea, ssid, result.warnings);
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(delta->student_context);
 	arena_reset(delta->arena);
@@ -272,7 +276,7 @@ set_options(ReconcileOptions *options)
 	options->year_start = school_year_start(options->today);
 	day_to_calendar(options->year_start, &year, &month, &day);
 	options->window_start = day_from_calendar(year - 2, 7, 1);
-	options->rules = rule_book_load(psprintf("%04d-%04d", year, year + 1));
+	options->rules = rule_book_load(psprintf("%04d-%04d", year, year + 1), calpads_file_encoding);
 	options->school_name = school_directory_name;
 	options->school_context = school_directory_load();
 }
@@ -280,14 +284,16 @@ set_options(ReconcileOptions *options)
 PG_FUNCTION_INFO_V1(calpads_reconcile_senr);
 
 /*
- * calpads.reconcile_senr(lea text) → setof record: every operation, and every
- * record that is held, of one LEA or of all that have a baseline.
+ * calpads.reconcile_senr(lea text, ssid text) → setof record: every operation,
+ * every record that is held, and every warning about a record that is sent, of
+ * one LEA or of all that have a baseline, of one student or of all.
  */
 Datum
 calpads_reconcile_senr(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	const char *lea = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
+	const char *ssid = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
 	MemoryContext context = CurrentMemoryContext;
 	Delta		delta = {0};
 
@@ -296,12 +302,13 @@ calpads_reconcile_senr(PG_FUNCTION_ARGS)
 	delta.pending_description = result->setDesc;
 	delta.record_description =
 		lookup_rowtype_tupdesc(TupleDescAttr(result->setDesc, DELTA_RECORD)->atttypid, -1);
+	delta.call_context = context;
 	delta.student_context = AllocSetContextCreate(context, "calpads student", ALLOCSET_DEFAULT_SIZES);
 	delta.arena = calpads_make_arena();
 
 	SPI_connect();
 	set_options(&delta.options);
-	picture_compare(lea, &delta.options, visit_student, &delta);
+	picture_compare(lea, ssid, &delta.options, visit_student, &delta);
 	SPI_finish();
 
 	put_numbered(&delta, result);

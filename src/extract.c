@@ -1,33 +1,28 @@
 /*-------------------------------------------------------------------------
  *
  * extract.c
- *	  Records into lines, and files onto the server's disk.
- *
- * A file appears under its name only when it is whole: it is written under
- * a temporary name with mode 0600, flushed, and renamed.
+ *	  Records into lines, the files of a batch, and these onto the server's
+ *	  disk.
  *
  *-------------------------------------------------------------------------
  */
 #include "extract.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "catalog/pg_authid.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 
 #include "compat.h"
+#include "new_file.h"
 #include "query.h"
 
-#define WRITE_BLOCK (256 * 1024)
+#define BLOCK (256 * 1024)
 #define FETCH_ROWS 1000
 
 void
@@ -42,17 +37,77 @@ append_record(StringInfo line, const char *const *values, int count)
 	}
 }
 
-/* One file on its way to the disk. */
-typedef struct OutputFile
+/* ---- the files of a batch --------------------------------------------------- */
+
+/* A row of file_id, file_name, encoding. */
+static ExtractFile *
+fetched_file(uint64 row)
 {
-	char	   *file_id;
-	char	   *name;
-	char	   *path;
-	char	   *temporary;
-	int			descriptor;
-	int			encoding;
-	StringInfoData buffer;
-} OutputFile;
+	ExtractFile *file = palloc(sizeof(ExtractFile));
+
+	file->file_id = query_value(row, 1);
+	file->name = query_value(row, 2);
+	file->encoding = pg_char_to_encoding(query_value(row, 3));
+	return file;
+}
+
+List *
+extract_files(const char *batch_id)
+{
+	uint64		rows = query_read("SELECT f.file_id, f.file_name, b.encoding "
+								  "FROM calpads.find_batch($1::bigint) b "
+								  "JOIN calpads.extract_file f ON f.batch_id = b.batch_id "
+								  "ORDER BY f.seq", 1, &batch_id);
+	List	   *files = NIL;
+
+	for (uint64 row = 0; row < rows; row++)
+		files = lappend(files, fetched_file(row));
+	return files;
+}
+
+ExtractFile *
+extract_file(const char *file_id)
+{
+	query_read("SELECT f.file_id, f.file_name, b.encoding "
+			   "FROM calpads.find_file($1::bigint) f "
+			   "JOIN calpads.batch b ON b.batch_id = f.batch_id", 1, &file_id);
+	return fetched_file(0);
+}
+
+static void
+add_fetched_lines(LineWriter *writer)
+{
+	for (uint64 row = 0; row < SPI_processed; row++)
+	{
+		bool		isnull;
+		Datum		value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1, &isnull);
+		struct varlena *line = PG_DETOAST_DATUM_PACKED(value);
+
+		line_writer_add(writer, VARDATA_ANY(line), VARSIZE_ANY_EXHDR(line));
+	}
+}
+
+void
+extract_send(const ExtractFile *file, LineSink sink, void *context)
+{
+	LineWriter *writer = line_writer_create(file->name, file->encoding, BLOCK, sink, context);
+	Portal		portal = SPI_cursor_open_with_args(NULL,
+												   psprintf("SELECT * FROM calpads.extract_lines(%s)",
+															file->file_id),
+												   0, NULL, NULL, NULL, true, 0);
+
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		SPI_cursor_fetch(portal, true, FETCH_ROWS);
+		if (SPI_processed == 0)
+			break;
+		add_fetched_lines(writer);
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_cursor_close(portal);
+	line_writer_finish(writer);
+}
 
 /* ---- where to ------------------------------------------------------------- */
 
@@ -61,12 +116,7 @@ check_directory(const char *directory)
 {
 	struct stat status;
 
-	if (!has_privs_of_role(GetUserId(), ROLE_PG_WRITE_SERVER_FILES))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to write files on the server"),
-				 errhint("Only roles with privileges of the role pg_write_server_files may do this; "
-						 "calpads.file_content() gives the same bytes to any client.")));
+	new_file_check_permission("calpads.file_content() gives the same bytes to any client.");
 	if (!is_absolute_path(directory))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_NAME),
@@ -96,7 +146,7 @@ is_written_now(List *files, const char *name)
 	ListCell   *cell;
 
 	foreach(cell, files)
-		if (strcmp(((OutputFile *) lfirst(cell))->name, name) == 0)
+		if (strcmp(((ExtractFile *) lfirst(cell))->name, name) == 0)
 			return true;
 	return false;
 }
@@ -121,161 +171,55 @@ check_other_files(const char *directory, List *files)
 	FreeDir(folder);
 }
 
-/* ---- the bytes ------------------------------------------------------------- */
+/* ---- the functions ----------------------------------------------------------- */
 
+/* A LineSink: the context is a StringInfo. */
 static void
-flush_buffer(OutputFile *file)
+append_bytes(void *context, const char *bytes, int length)
 {
-	errno = 0;
-	if (write(file->descriptor, file->buffer.data, file->buffer.len) != file->buffer.len)
-	{
-		if (errno == 0)
-			errno = ENOSPC;		/* a short write without a reason */
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not write file \"%s\": %m", file->path)));
-	}
-	resetStringInfo(&file->buffer);
+	appendBinaryStringInfo(context, bytes, length);
 }
 
-static void
-append_line(OutputFile *file, const char *line, int length)
-{
-	char	   *encoded = pg_server_to_any(line, length, file->encoding);
+PG_FUNCTION_INFO_V1(calpads_file_content);
 
-	appendBinaryStringInfo(&file->buffer, encoded, encoded == line ? length : (int) strlen(encoded));
-	appendBinaryStringInfo(&file->buffer, "\r\n", 2);
-	if (encoded != line)
-		pfree(encoded);
-	if (file->buffer.len >= WRITE_BLOCK)
-		flush_buffer(file);
+/* calpads.file_content(file_id bigint) → bytea: a file byte for byte */
+Datum
+calpads_file_content(PG_FUNCTION_ARGS)
+{
+	const char *file_id = psprintf(INT64_FORMAT, PG_GETARG_INT64(0));
+	StringInfoData content;
+
+	initStringInfo(&content);
+	appendStringInfoSpaces(&content, VARHDRSZ);
+	SPI_connect();
+	extract_send(extract_file(file_id), append_bytes, &content);
+	SPI_finish();
+	SET_VARSIZE(content.data, content.len);
+	PG_RETURN_BYTEA_P(content.data);
 }
 
-static void
-append_fetched_lines(OutputFile *file)
+static NewFile *
+write_file(const char *directory, const ExtractFile *file)
 {
-	for (uint64 row = 0; row < SPI_processed; row++)
-	{
-		bool		isnull;
-		Datum		value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1, &isnull);
-		struct varlena *line = PG_DETOAST_DATUM_PACKED(value);
+	NewFile    *output = new_file_create(psprintf("%s/%s", directory, file->name));
 
-		append_line(file, VARDATA_ANY(line), VARSIZE_ANY_EXHDR(line));
-	}
+	extract_send(file, new_file_write, output);
+	new_file_close(output);
+	return output;
 }
 
-static void
-write_lines(OutputFile *file)
-{
-	Portal		portal = SPI_cursor_open_with_args(NULL,
-												   psprintf("SELECT line FROM calpads.extract_record "
-															"WHERE file_id = %s ORDER BY line_no",
-															file->file_id),
-												   0, NULL, NULL, NULL, true, 0);
-
-	for (;;)
-	{
-		CHECK_FOR_INTERRUPTS();
-		SPI_cursor_fetch(portal, true, FETCH_ROWS);
-		if (SPI_processed == 0)
-			break;
-		append_fetched_lines(file);
-		SPI_freetuptable(SPI_tuptable);
-	}
-	SPI_cursor_close(portal);
-	flush_buffer(file);
-}
-
-static void
-write_file(OutputFile *file)
-{
-	file->descriptor = OpenTransientFilePerm(file->temporary, O_CREAT | O_EXCL | O_WRONLY | PG_BINARY,
-											 S_IRUSR | S_IWUSR);
-	if (file->descriptor < 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not create file \"%s\": %m", file->temporary)));
-	initStringInfo(&file->buffer);
-	write_lines(file);
-	if (pg_fsync(file->descriptor) != 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not flush file \"%s\": %m", file->path)));
-	if (CloseTransientFile(file->descriptor) != 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not close file \"%s\": %m", file->path)));
-	pfree(file->buffer.data);
-}
-
-/* All files whole under temporary names first, then all renamed. */
-static void
-write_all(List *files)
-{
-	ListCell   *cell;
-
-	foreach(cell, files)
-		write_file(lfirst(cell));
-	foreach(cell, files)
-	{
-		OutputFile *file = lfirst(cell);
-
-		durable_rename(file->temporary, file->path, ERROR);
-	}
-}
-
-static void
-remove_temporaries(const List *files)
-{
-	ListCell   *cell;
-
-	foreach(cell, files)
-		unlink(((OutputFile *) lfirst(cell))->temporary);
-}
-
-/* An error leaves no temporary file behind. */
-static void
-write_or_leave_nothing(List *files)
-{
-	PG_TRY();
-	{
-		write_all(files);
-	}
-	PG_CATCH();
-	{
-		remove_temporaries(files);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
-}
-
-/* ---- the function ------------------------------------------------------------ */
-
+/* All files whole first, then all under their names. */
 static List *
-files_of_batch(const char *batch_id, const char *directory)
+write_all(const char *directory, List *files)
 {
-	uint64		rows = query_read("SELECT f.file_id, f.file_name, b.encoding FROM calpads.extract_file f "
-								  "JOIN calpads.batch b ON b.batch_id = f.batch_id "
-								  "WHERE f.batch_id = $1::bigint ORDER BY f.seq", 1, &batch_id);
-	List	   *files = NIL;
+	List	   *outputs = NIL;
+	ListCell   *cell;
 
-	for (uint64 row = 0; row < rows; row++)
-	{
-		OutputFile *file = palloc0(sizeof(OutputFile));
-
-		file->file_id = query_value(row, 1);
-		file->name = query_value(row, 2);
-		file->path = psprintf("%s/%s", directory, file->name);
-		file->temporary = psprintf("%s/.%s.%d.tmp", directory, file->name, MyProcPid);
-		file->encoding = pg_char_to_encoding(query_value(row, 3));
-		files = lappend(files, file);
-	}
-	if (files == NIL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("there is no batch %s", batch_id),
-				 errhint("calpads.history lists the batches.")));
-	return files;
+	foreach(cell, files)
+		outputs = lappend(outputs, write_file(directory, lfirst(cell)));
+	foreach(cell, outputs)
+		new_file_publish(lfirst(cell));
+	return outputs;
 }
 
 PG_FUNCTION_INFO_V1(calpads_write_extract);
@@ -298,12 +242,11 @@ calpads_write_extract(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 
 	SPI_connect();
-	files = files_of_batch(batch_id, directory);
+	files = extract_files(batch_id);
 	check_other_files(directory, files);
-	write_or_leave_nothing(files);
-	foreach(cell, files)
+	foreach(cell, write_all(directory, files))
 	{
-		Datum		path = CStringGetTextDatum(((OutputFile *) lfirst(cell))->path);
+		Datum		path = CStringGetTextDatum(new_file_path(lfirst(cell)));
 		bool		isnull = false;
 
 		tuplestore_putvalues(result->setResult, result->setDesc, &path, &isnull);

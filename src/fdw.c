@@ -75,6 +75,7 @@ typedef struct FileColumn
 /* A file that is being scanned. */
 typedef struct FileScan
 {
+	const char *table;
 	FileOptions options;
 	const Layout *layout;
 	FileSource *source;
@@ -400,6 +401,23 @@ check_column_type(const LayoutField *field, Form_pg_attribute column)
 			 : errhint("The types for this field are: text, varchar.")));
 }
 
+/* All columns must fit the layout, also those that nobody asks for. */
+static void
+check_columns(const FileScan *scan, TupleDesc columns)
+{
+	for (int i = 0; i < columns->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(columns, i);
+		int			field = layout_field_position(scan->layout, NameStr(column->attname));
+
+		if (column->attisdropped)
+			continue;
+		if (field < 0)
+			raise_unknown_column(scan, NameStr(column->attname));
+		check_column_type(&scan->layout->fields[field], column);
+	}
+}
+
 /* Adds the columns of the wanted kind, dates or others, out of the needed ones. */
 static void
 add_columns(FileScan *scan, TupleDesc columns, List *needed, bool dates)
@@ -408,15 +426,12 @@ add_columns(FileScan *scan, TupleDesc columns, List *needed, bool dates)
 
 	foreach(cell, needed)
 	{
-		Form_pg_attribute column = TupleDescAttr(columns, lfirst_int(cell) - 1);
+		int			attribute = lfirst_int(cell) - 1;
+		Form_pg_attribute column = TupleDescAttr(columns, attribute);
 		int			field = layout_field_position(scan->layout, NameStr(column->attname));
 
-		if (field < 0)
-			raise_unknown_column(scan, NameStr(column->attname));
-		check_column_type(&scan->layout->fields[field], column);
 		if ((column->atttypid == DATEOID) == dates)
-			scan->columns[scan->column_count++] =
-				(FileColumn) {lfirst_int(cell) - 1, field, dates};
+			scan->columns[scan->column_count++] = (FileColumn) {attribute, field, dates};
 	}
 }
 
@@ -436,10 +451,12 @@ open_scan(Relation relation, List *needed)
 	TupleDesc	columns = RelationGetDescr(relation);
 	FileScan   *scan = palloc0(sizeof(FileScan));
 
+	scan->table = pstrdup(RelationGetRelationName(relation));
 	scan->options = get_options(RelationGetRelid(relation));
 	scan->layout = layout_catalog_read(scan->options.layout, scan->options.layout_year);
 	scan->attribute_count = columns->natts;
 	scan->columns = palloc(columns->natts * sizeof(FileColumn));
+	check_columns(scan, columns);
 	add_columns(scan, columns, needed, true);
 	add_columns(scan, columns, needed, false);
 	scan->source = file_source_open(scan->options.filename);
@@ -454,8 +471,10 @@ close_scan(FileScan *scan)
 	file_source_close(scan->source);
 	if (scan->lines_skipped > 0)
 		ereport(NOTICE,
-				(errmsg("%lld lines of file \"%s\" were skipped", (long long) scan->lines_skipped,
-						scan->options.filename)));
+				(errmsg_plural("%lld line of foreign table \"%s\" was skipped",
+							   "%lld lines of foreign table \"%s\" were skipped",
+							   (unsigned long) scan->lines_skipped,
+							   (long long) scan->lines_skipped, scan->table)));
 }
 
 static void

@@ -93,7 +93,7 @@ key_set_add(KeySet *set, uint64 fingerprint)
 		return false;
 	*place = fingerprint;
 	set->count++;
-	if (set->count > set->capacity / 4 * 3)
+	if (set->count > set->capacity / 8 * 7)
 		grow(set);
 	return true;
 }

@@ -3,7 +3,7 @@
  * key_set.h
  *	  Which keys of a file were there before.
  *
- * Keeps 64 bits of each key, so that a million keys take 16 MB.  Two keys that
+ * Keeps 64 bits of each key, so that 1.8 million keys take 16 MB.  Two keys that
  * differ are taken for the same with a chance of n * n / 2^65: for a file of a
  * million records once in 37 million files.  That one record would be set
  * aside, and its student held.

@@ -46,7 +46,6 @@ static const OdsProcess processes[] = {
 		.forms = {
 			{"ssid", 10, true, "SENR0007"},
 			{"school_of_attendance", 7, false, "SENR0002"},
-			{"reporting_lea", 7, false, "SENR0001"},
 		},
 	},
 };
@@ -63,6 +62,7 @@ typedef struct Load
 	char	   *load_id;
 	Sha256State *digest;
 	RowLoader  *rows;
+	int64		bytes;			/* that were read, and are in the digest */
 } Load;
 
 /* ---- arguments ---------------------------------------------------------- */
@@ -282,14 +282,20 @@ typedef struct Vote
 	int			lead;
 } Vote;
 
+/* Only seven digits count: anything else may be a name out of its place. */
 static void
-count_vote(Vote *vote, FieldText lea)
+count_vote(Vote *vote, FieldText value)
 {
-	if (lea.length != sizeof(vote->candidate) - 1)
+	char		lea[sizeof(vote->candidate)] = {0};
+
+	if (value.length != sizeof(lea) - 1)
+		return;
+	memcpy(lea, value.data, value.length);
+	if (strspn(lea, "0123456789") != value.length)
 		return;
 	if (vote->lead == 0)
-		memcpy(vote->candidate, lea.data, lea.length);
-	vote->lead += memcmp(vote->candidate, lea.data, lea.length) == 0 ? 1 : -1;
+		memcpy(vote->candidate, lea, sizeof(lea));
+	vote->lead += strcmp(vote->candidate, lea) == 0 ? 1 : -1;
 }
 
 /* The reporting LEA of most of the first records. */
@@ -385,6 +391,15 @@ describe_place(void *place)
 }
 
 static void
+set_aside(const Load *load, const ServerReader *reader, const Record *record)
+{
+	char	   *complaint = server_reader_complaint(reader, record);
+
+	row_loader_set_aside(load->rows, record, complaint);
+	pfree(complaint);
+}
+
+static void
 take_record(const Load *load, const ServerReader *reader, ReaderStatus status,
 			const Record *record)
 {
@@ -399,7 +414,7 @@ take_record(const Load *load, const ServerReader *reader, ReaderStatus status,
 	if (status == READER_RECORD)
 		row_loader_take(load->rows, record);
 	else
-		row_loader_set_aside(load->rows, record, server_reader_complaint(reader, record));
+		set_aside(load, reader, record);
 	error_context_stack = callback.previous;
 }
 
@@ -416,7 +431,8 @@ read_rows(Load *load)
 	load->rows = row_loader_create(load->process, load->layout, strtoll(load->load_id, NULL, 10),
 								   load->lea);
 	tally = row_loader_tally(load->rows);
-	copy_progress_start(row_loader_relation(load->rows), load->from_server,
+	copy_progress_start(row_loader_relation(load->rows), PROGRESS_COPY_COMMAND_FROM,
+						load->from_server ? PROGRESS_COPY_TYPE_FILE : PROGRESS_COPY_TYPE_CALLBACK,
 						file_source_size(load->source));
 
 	while ((status = server_reader_next(reader, &record)) != READER_END)
@@ -432,6 +448,7 @@ read_rows(Load *load)
 
 	copy_progress_update(server_reader_bytes(reader), tally->rows_loaded, tally->rows_rejected);
 	copy_progress_end();
+	load->bytes = server_reader_bytes(reader);
 	server_reader_close(reader);
 	row_loader_finish(load->rows);
 	/* The rows are to be seen by the statements that follow. */
@@ -482,7 +499,7 @@ finish_load(const Load *load)
 		load->process->name,
 		load->lea,
 		hexadecimal_digest(load->digest),
-		number(file_source_size(load->source)),
+		number(load->bytes),
 		number(tally->rows_read),
 		number(tally->rows_loaded),
 		number(tally->rows_rejected)

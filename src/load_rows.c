@@ -102,7 +102,6 @@ copy_layout(RowLoader *loader, const Layout *layout)
 	{
 		loader->fields[i] = layout->fields[i];
 		loader->fields[i].required = false;
-		loader->fields[i].key = false;
 	}
 }
 
@@ -116,7 +115,6 @@ find_fields(RowLoader *loader)
 		int			position = position_of(loader, *name);
 
 		loader->key[loader->key_count++] = position;
-		loader->fields[position].key = true;
 		loader->fields[position].required = true;
 	}
 	for (const char *const *name = process->required; *name != NULL; name++)
@@ -250,9 +248,9 @@ is_digits(FieldText value, size_t length)
 	return true;
 }
 
-/* A field of the record as it stands there, outer blanks taken away. */
+/* A field that may not be there (then it is empty), without outer blanks. */
 static FieldText
-raw_field(const RowLoader *loader, const Record *record, int position)
+raw_field(const Record *record, int position)
 {
 	int			stored = Min(record->field_count, LAYOUT_MAX_FIELDS);
 
@@ -270,11 +268,11 @@ find_ssid(const RowLoader *loader, const Record *record)
 {
 	int			stored = Min(record->field_count, LAYOUT_MAX_FIELDS);
 
-	if (is_digits(raw_field(loader, record, loader->ssid_field), SSID_LENGTH))
+	if (is_digits(raw_field(record, loader->ssid_field), SSID_LENGTH))
 		return loader->ssid_field;
 	for (int i = 0; i < stored; i++)
 	{
-		if (is_digits(raw_field(loader, record, i), SSID_LENGTH))
+		if (is_digits(raw_field(record, i), SSID_LENGTH))
 			return i;
 	}
 	return -1;
@@ -311,6 +309,7 @@ remember_error(RowLoader *loader, const Record *record, const char *field, const
 	appendStringInfo(&loader->first_errors, "%sline %lld, %s%s%s",
 					 loader->shown_errors > 0 ? "; " : "", (long long) record->line_no,
 					 field == NULL ? "" : field, field == NULL ? "" : ": ", message);
+	loader->tally.first_errors = loader->first_errors.data;
 	loader->shown_errors++;
 }
 
@@ -320,8 +319,7 @@ write_error(RowLoader *loader, const Record *record, const char *field, const ch
 			const char *message)
 {
 	int			ssid = find_ssid(loader, record);
-	int			local_id = loader->local_id_field + (ssid - loader->ssid_field);
-	FieldText	nothing = {NULL, 0};
+	int			shift = ssid < 0 ? 0 : ssid - loader->ssid_field;
 
 	row_writer_add_bigint(loader->errors, loader->load_id);
 	row_writer_add_bigint(loader->errors, record->line_no);
@@ -329,8 +327,8 @@ write_error(RowLoader *loader, const Record *record, const char *field, const ch
 	add_string(loader->errors, rule);
 	add_string(loader->errors, message);
 	add_text(loader->errors, record->line);
-	add_text(loader->errors, ssid < 0 ? nothing : raw_field(loader, record, ssid));
-	add_text(loader->errors, ssid < 0 ? nothing : raw_field(loader, record, local_id));
+	add_text(loader->errors, raw_field(record, ssid));
+	add_text(loader->errors, raw_field(record, loader->local_id_field + shift));
 	row_writer_end_row(loader->errors);
 	remember_error(loader, record, field, message);
 }
@@ -345,9 +343,13 @@ write_field_error(RowLoader *loader, const Record *record, int position, const c
 void
 row_loader_set_aside(RowLoader *loader, const Record *record, const char *message)
 {
+	MemoryContext caller = MemoryContextSwitchTo(loader->row_context);
+
 	write_error(loader, record, NULL, NULL, message);
 	loader->tally.rows_read++;
 	loader->tally.rows_rejected++;
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(loader->row_context);
 }
 
 /* ---- taking a record ---------------------------------------------------- */
@@ -383,10 +385,15 @@ add_field(RowLoader *loader, const Record *record, int position)
 						  field_error_message(error));
 		return false;
 	}
-	if (value.length > 0 && is_date(field))
+	if (value.length == 0)
+		row_writer_add_null(loader->baseline);
+	else if (is_date(field))
 		row_writer_add_date(loader->baseline, day);
 	else
-		add_text(loader->baseline, value);
+	{
+		value = server_text(value);
+		row_writer_add_text(loader->baseline, value.data, value.length);
+	}
 	return true;
 }
 

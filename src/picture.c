@@ -15,6 +15,7 @@
 #include "tcop/dest.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/guc.h"
 #include "utils/tuplestore.h"
 
 #include "calpads.h"
@@ -376,9 +377,23 @@ receiver_end(DestReceiver *self)
 {
 }
 
+/*
+ * A mapping view joins many small relations, and often tables that were filled
+ * a minute ago: where the planner takes a thousand rows for one, a nested loop
+ * takes the night.  Compiling such a query costs more than running it.
+ */
+static void
+set_planner(void)
+{
+	(void) set_config_option("enable_nestloop", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
+	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
 static void
 read_side(Comparison *comparison, Side side, const char *query)
 {
+	int			settings = NewGUCNestLevel();
 	PictureReceiver receiver = {{receive_row, receiver_startup, receiver_end, receiver_end, DestNone},
 	comparison, side};
 	SPIExecuteOptions options = {0};
@@ -386,8 +401,10 @@ read_side(Comparison *comparison, Side side, const char *query)
 	comparison->rows[side] = tuplestore_begin_heap(false, false, work_mem);
 	options.read_only = true;
 	options.dest = (DestReceiver *) &receiver;
+	set_planner();
 	if (SPI_execute_extended(query, &options) < 0)
 		elog(ERROR, "could not read a picture: %s", query);
+	AtEOXact_GUC(true, settings);
 }
 
 /* ---- second reading: the students that differ -------------------------------- */
@@ -546,11 +563,12 @@ visit_differing(Comparison *comparison, TupleDesc description, StudentVisitor vi
 /* ---- the queries -------------------------------------------------------------- */
 
 static const char *
-picture_query(const char *function, const char *lea)
+picture_query(const char *function, const char *lea, const char *ssid)
 {
+	const char *const scope[] = {lea, ssid};
 	const char *query;
 
-	if (query_read(psprintf("SELECT %s($1)", function), 1, &lea) != 1)
+	if (query_read(psprintf("SELECT %s($1, $2)", function), 2, scope) != 1)
 		elog(ERROR, "%s gave no query", function);
 	query = query_value(0, 1);
 	return pstrdup(query);
@@ -570,7 +588,8 @@ picture_description(void)
 }
 
 void
-picture_compare(const char *lea, const ReconcileOptions *options, StudentVisitor visit, void *context)
+picture_compare(const char *lea, const char *ssid, const ReconcileOptions *options,
+				StudentVisitor visit, void *context)
 {
 	Comparison	comparison = {0};
 
@@ -579,8 +598,8 @@ picture_compare(const char *lea, const ReconcileOptions *options, StudentVisitor
 	comparison.balances = balance_create(CurrentMemoryContext, 1024, NULL);
 	comparison.arena = calpads_make_arena();
 	load_marks(&comparison);
-	read_side(&comparison, SIDE_CALPADS, picture_query("calpads.baseline_query", lea));
-	read_side(&comparison, SIDE_SIS, picture_query("calpads.sis_query", lea));
+	read_side(&comparison, SIDE_CALPADS, picture_query("calpads.baseline_query", lea, ssid));
+	read_side(&comparison, SIDE_SIS, picture_query("calpads.sis_query", lea, ssid));
 	visit_differing(&comparison, picture_description(), visit, context);
 	tuplestore_end(comparison.rows[SIDE_CALPADS]);
 	tuplestore_end(comparison.rows[SIDE_SIS]);

@@ -25,10 +25,11 @@ typedef void (*StudentVisitor) (void *context, const char *lea, const char *ssid
 
 /*
  * Compares the pictures of the LEA, or of all LEAs that have a baseline when
- * lea is NULL.  Needs an SPI connection.  Errors: 55000 without a baseline,
+ * lea is NULL; of one student when ssid is given.  Needs an SPI connection.  Errors: 55000 without a baseline,
  * 42P01 / 42703 when the SIS view is missing or lacks a column.
  */
-extern void picture_compare(const char *lea, const ReconcileOptions *options,
+extern void picture_compare(const char *lea, const char *ssid,
+							const ReconcileOptions *options,
 							StudentVisitor visit, void *context);
 
 /* Names and selection of the schools, for scope and for sentences. */

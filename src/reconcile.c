@@ -26,7 +26,8 @@ typedef struct Work
 	const Student *student;
 	const ReconcileOptions *options;
 	Operation  *operations;
-	Hold	   *holds;
+	Finding    *holds;
+	Finding    *warnings;
 } Work;
 
 const char *
@@ -56,22 +57,29 @@ operation_reason_code(OperationReason reason)
 	return codes[reason];
 }
 
-/* ---- holds -------------------------------------------------------------- */
+/* ---- findings ----------------------------------------------------------- */
+
+static void
+add_finding(Work *work, Finding **list, const Enrollment *row, const char *rule, int field,
+			const char *explanation, const char *fix)
+{
+	Finding    *finding = arena_allocate(work->arena, sizeof(Finding));
+
+	finding->rule = rule;
+	finding->field = field;
+	finding->value = field >= 0 ? row->value[field] : NULL;
+	finding->explanation = explanation;
+	finding->fix = fix;
+	finding->row = row;
+	finding->next = *list;
+	*list = finding;
+}
 
 static void
 add_hold(Work *work, const Enrollment *row, const char *rule, int field, const char *explanation,
 		 const char *fix)
 {
-	Hold	   *hold = arena_allocate(work->arena, sizeof(Hold));
-
-	hold->rule = rule;
-	hold->field = field;
-	hold->value = field >= 0 ? row->value[field] : NULL;
-	hold->explanation = explanation;
-	hold->fix = fix;
-	hold->row = row;
-	hold->next = work->holds;
-	work->holds = hold;
+	add_finding(work, &work->holds, row, rule, field, explanation, fix);
 }
 
 static void
@@ -442,34 +450,6 @@ hold_doubtful_student(Work *work)
 						   "calpads.protected_ssid");
 }
 
-/*
- * Holds the records that break a rule by themselves; false when there is
- * none.  A deletion only needs the key of a row that CALPADS has.
- */
-static bool
-hold_rule_breakers(Work *work)
-{
-	const ReconcileOptions *options = work->options;
-	bool		found = false;
-
-	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
-	{
-		Violation  *violation;
-
-		if (operation->held || (is_removal(operation) && !operation->no_show))
-			continue;
-		if (operation->record->problems != NULL)
-			hold_operation(work, operation, "MAPPING", -1,
-						   "The SIS row could not be turned into a CALPADS record.", "sis.senr");
-		violation = rule_check(work->arena, options->rules, operation->record, options->today);
-		for (; violation != NULL; violation = violation->next)
-			hold_operation(work, operation, violation->rule, violation->field, violation->explanation,
-						   violation->field >= 0 ? senr_field_source[violation->field] : NULL);
-		found |= operation->held;
-	}
-	return found;
-}
-
 /* What CALPADS will hold of the row that the operation is about. */
 static const Enrollment *
 final_row(const Operation *operation)
@@ -488,6 +468,65 @@ operation_on(const Work *work, const Enrollment *baseline_row)
 	return NULL;
 }
 
+/* The student's rows as CALPADS will hold them; gives their number. */
+static int
+collect_final_rows(const Work *work, const Enrollment *rows[RECONCILE_MAX_ROWS])
+{
+	int			count = 0;
+
+	for (const Enrollment *row = work->student->baseline; row != NULL; row = row->next)
+		if (operation_on(work, row) == NULL)
+			rows[count++] = row;
+	for (const Operation *operation = work->operations; operation != NULL; operation = operation->next)
+		if (final_row(operation) != NULL)
+			rows[count++] = final_row(operation);
+	return count;
+}
+
+static const char *
+fix_of(const Violation *violation)
+{
+	return violation->fix != NULL ? violation->fix : senr_field_source[violation->field];
+}
+
+static void
+hold_violations(Work *work, Operation *operation, const Violation *violation)
+{
+	for (; violation != NULL; violation = violation->next)
+		hold_operation(work, operation, violation->rule, violation->field, violation->explanation,
+					   fix_of(violation));
+}
+
+/*
+ * Holds the records that break a fatal rule; false when there is none.  A
+ * deletion only needs the key of a row that CALPADS has.
+ */
+static bool
+hold_rule_breakers(Work *work)
+{
+	const RuleBook *rules = work->options->rules;
+	DayNumber	today = work->options->today;
+	const Enrollment *rows[RECONCILE_MAX_ROWS];
+	int			count = collect_final_rows(work, rows);
+	bool		found = false;
+
+	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
+	{
+		const Enrollment *record = operation->record;
+
+		if (operation->held || (is_removal(operation) && !operation->no_show))
+			continue;
+		if (record->problems != NULL)
+			hold_operation(work, operation, "MAPPING", -1,
+						   "The SIS row could not be turned into a CALPADS record.", "sis.senr");
+		hold_violations(work, operation, rule_check(work->arena, rules, record, today));
+		hold_violations(work, operation,
+						rule_check_beside(work->arena, rules, record, rows, count, today));
+		found |= operation->held;
+	}
+	return found;
+}
+
 /* Which of two operations that exclude each other is sent: exits before additions. */
 static bool
 yields_to(const Operation *operation, const Operation *other)
@@ -499,22 +538,35 @@ yields_to(const Operation *operation, const Operation *other)
 	return strcmp(operation->record->value[SENR_SCHOOL], other->record->value[SENR_SCHOOL]) > 0;
 }
 
+/*
+ * The rule under which the two could not stand beside each other, or NULL.
+ * The order of the files rests on SENR0178 and SENR0027; the others are as
+ * the book has them.
+ */
+static const char *
+fatal_conflict(const Work *work, const Enrollment *a, const Enrollment *b)
+{
+	const char *rule = enrollment_conflict(a, b, work->options->today);
+
+	if (rule == NULL || strcmp(rule, "SENR0178") == 0 || strcmp(rule, "SENR0027") == 0)
+		return rule;
+	return rule_severity(work->options->rules, rule) == RULE_FATAL ? rule : NULL;
+}
+
 /* The row that operation's record could not stand beside in the end, or NULL. */
 static const Enrollment *
 find_obstacle(const Work *work, const Operation *operation, const char **rule)
 {
-	DayNumber	today = work->options->today;
-
 	for (const Enrollment *row = work->student->baseline; row != NULL; row = row->next)
 		if (operation_on(work, row) == NULL &&
-			(*rule = enrollment_conflict(operation->record, row, today)) != NULL)
+			(*rule = fatal_conflict(work, operation->record, row)) != NULL)
 			return row;
 	for (const Operation *other = work->operations; other != NULL; other = other->next)
 	{
 		const Enrollment *row = final_row(other);
 
 		if (other != operation && row != NULL && (other->held || yields_to(operation, other)) &&
-			(*rule = enrollment_conflict(operation->record, row, today)) != NULL)
+			(*rule = fatal_conflict(work, operation->record, row)) != NULL)
 			return row;
 	}
 	return NULL;
@@ -590,6 +642,58 @@ settle(Work *work)
 			 hold_stuck(work));
 }
 
+/* ---- warnings about what is sent ----------------------------------------- */
+
+static void
+warn_of_demographics(Work *work, const Operation *operation)
+{
+	const Enrollment *target = operation->target;
+	SenrField	field = enrollment_has(target, SENR_GENDER, operation->record->value[SENR_GENDER]) ?
+		SENR_BIRTH_DATE : SENR_GENDER;
+
+	add_finding(work, &work->warnings, target, "SENR0035", field, "CALPADS has another gender or birth year; "
+				"the record carries those of CALPADS, and SINF corrects them.", senr_field_source[field]);
+}
+
+/* Rules between rows that the book has lowered to warnings. */
+static void
+warn_of_conflicts(Work *work, const Operation *operation, const Enrollment *const *rows, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		const char *rule = rows[i] == operation->record ? NULL :
+			enrollment_conflict(operation->record, rows[i], work->options->today);
+
+		if (rule != NULL && rule_severity(work->options->rules, rule) == RULE_WARNING)
+			add_finding(work, &work->warnings, operation->record, rule, SENR_START_DATE,
+						arena_print(work->arena, "%s.", story_conflict(rule)),
+						"ENR.ED and ENR.LD of both enrollments");
+	}
+}
+
+static void
+warn(Work *work)
+{
+	const Enrollment *rows[RECONCILE_MAX_ROWS];
+	int			count = collect_final_rows(work, rows);
+
+	for (const Operation *operation = work->operations; operation != NULL; operation = operation->next)
+	{
+		const Violation *violation;
+
+		if (operation->held || is_removal(operation))
+			continue;
+		violation = rule_warnings(work->arena, work->options->rules, operation->record, rows, count,
+								  work->options->today);
+		for (; violation != NULL; violation = violation->next)
+			add_finding(work, &work->warnings, operation->record, violation->rule, violation->field,
+						violation->explanation, fix_of(violation));
+		warn_of_conflicts(work, operation, rows, count);
+		if (operation->demographics_kept)
+			warn_of_demographics(work, operation);
+	}
+}
+
 static int
 count_rows(const Enrollment *rows)
 {
@@ -603,14 +707,14 @@ count_rows(const Enrollment *rows)
 Reconciliation
 reconcile_student(Arena *arena, const Student *student, const ReconcileOptions *options)
 {
-	Work		work = {arena, student, options, NULL, NULL};
+	Work		work = {arena, student, options, NULL, NULL, NULL};
 
 	if (count_rows(student->baseline) + count_rows(student->target) > RECONCILE_MAX_ROWS)
 	{
 		add_hold(&work, student->baseline != NULL ? student->baseline : student->target,
 				 "TOO_MANY_ROWS", -1, "This SSID has so many enrollments that it cannot be one student's.",
 				 "STU.CID");
-		return (Reconciliation){NULL, work.holds};
+		return (Reconciliation){NULL, work.holds, NULL};
 	}
 	compare(&work);
 	pair_operations(&work);
@@ -618,8 +722,9 @@ reconcile_student(Arena *arena, const Student *student, const ReconcileOptions *
 		keep_demographics(&work, operation);
 	hold_doubtful_student(&work);
 	settle(&work);
+	warn(&work);
 	for (Operation *operation = work.operations; operation != NULL; operation = operation->next)
 		if (!operation->held)
 			operation->explanation = story_operation(arena, options, operation);
-	return (Reconciliation){work.operations, work.holds};
+	return (Reconciliation){work.operations, work.holds, work.warnings};
 }

@@ -57,17 +57,17 @@ typedef struct Operation
 	struct Operation *next;
 } Operation;
 
-/* One reason why a record is not sent. */
-typedef struct Hold
+/* What is wrong with a record: why it is not sent, or a warning. */
+typedef struct Finding
 {
-	const char *rule;			/* CALPADS rule number or a word of ours */
+	const char *rule;			/* CALPADS rule number or a word of ours (calpads.rule) */
 	int			field;			/* SenrField, -1 = the whole record */
 	const char *value;
 	const char *explanation;
 	const char *fix;			/* SIS table and column */
 	const Enrollment *row;		/* the record, or the row it is about */
-	struct Hold *next;
-} Hold;
+	struct Finding *next;
+} Finding;
 
 /* What is known of a student. */
 typedef struct Student
@@ -93,7 +93,8 @@ typedef struct ReconcileOptions
 typedef struct Reconciliation
 {
 	Operation  *operations;		/* those not held have their block and position */
-	Hold	   *holds;
+	Finding    *holds;			/* reasons why a record is not sent */
+	Finding    *warnings;		/* about records that are sent */
 } Reconciliation;
 
 /* A student with more rows than this is not a student. */

@@ -28,7 +28,7 @@
 typedef struct BlockBits
 {
 	uint64_t	separators;
-	uint64_t	controls;		/* NUL to CR, the separator excepted */
+	uint64_t	controls;		/* NUL to CR */
 	bool		maybe_not_ascii;
 } BlockBits;
 
@@ -54,7 +54,6 @@ scan_block(const char *block, char separator)
 		bits.controls |= (uint64_t) _mm_movemask_epi8(is_control) << (16 * part);
 		all = _mm_or_si128(all, bytes);
 	}
-	bits.controls &= ~bits.separators;
 	bits.maybe_not_ascii = _mm_movemask_epi8(all) != 0;
 	return bits;
 }
@@ -75,7 +74,6 @@ scan_block(const char *block, char separator)
 		bits.controls |= (uint64_t) (byte <= '\r') << at;
 		all |= byte;
 	}
-	bits.controls &= ~bits.separators;
 	bits.maybe_not_ascii = all >= 0x80;
 	return bits;
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * rule.h
- *	  CALPADS' rules about one SENR record by itself.
+ *	  CALPADS' rules about SENR records.
  *
  * Which rules exist, since when, and whether they refuse or warn, is data
  * (calpads.rule); what they test is here.  Server-free: includes no
@@ -15,6 +15,21 @@
 #include "arena.h"
 #include "enrollment.h"
 
+typedef enum RuleSeverity
+{
+	RULE_OFF,					/* not in force, or not known to the book */
+	RULE_WARNING,				/* the record is sent all the same */
+	RULE_FATAL					/* the record is held */
+} RuleSeverity;
+
+/* One row of calpads.rule that is in force. */
+typedef struct Rule
+{
+	const char *number;
+	const char *reported_as;	/* the number that users see; mostly its own */
+	RuleSeverity severity;
+} Rule;
+
 /* One code of a code set and the school years in which it is valid. */
 typedef struct Code
 {
@@ -26,7 +41,7 @@ typedef struct Code
 typedef struct CodeSet
 {
 	const char *name;
-	bool		complete;		/* a value outside is refused, else it is let through */
+	bool		complete;		/* a value outside is refused, else it only warns */
 	int			count;
 	const Code *codes;			/* sorted by code, bytewise */
 } CodeSet;
@@ -46,12 +61,53 @@ typedef struct PairSet
 	const CodePair *pairs;		/* sorted by first, then second */
 } PairSet;
 
+/* Grades as numbers: TK -1, KN 0, 01 to 12. */
+#define GRADE_UNKNOWN INT_MIN
+
+/* A school of the SIS (LOC) and the grades it has. */
+typedef struct SchoolGrades
+{
+	const char *code;			/* seven digits */
+	int			lowest_grade;	/* GRADE_UNKNOWN when the SIS does not say */
+	int			highest_grade;
+} SchoolGrades;
+
+/* Kinds of rows of calpads.institution, as bits. */
+typedef enum InstitutionKind
+{
+	INSTITUTION_DISTRICT = 1,
+	INSTITUTION_COUNTY_OFFICE = 2,
+	INSTITUTION_SCHOOL = 4,
+	INSTITUTION_COUNTY_SCHOOL = 8,
+	INSTITUTION_CHARTER_SCHOOL = 16,
+	INSTITUTION_NONPUBLIC_SCHOOL = 32
+} InstitutionKind;
+
+typedef struct Institution
+{
+	const char *code;			/* seven digits */
+	InstitutionKind kind;
+	const char *school_type;	/* ADULT, JUV, …, or NULL */
+	DayNumber	opened;			/* INT_MIN = not known */
+	DayNumber	closed;			/* INT_MAX = not closed */
+} Institution;
+
 typedef struct RuleBook
 {
-	const Layout *layout;		/* senr of the current year: lengths, required fields */
+	int			rule_count;
+	const Rule *rules;			/* sorted by number; one that is missing does not fire */
+	const Layout *layout;		/* the fields of SenrField in their order */
 	int			codeset_count;
 	const CodeSet *codesets;	/* sorted by name */
-	PairSet		exit_completion;	/* SENR0022 */
+	PairSet		exit_completion;
+	PairSet		exit_grade;
+	PairSet		completion_grade;
+	PairSet		state_country;
+	int			school_count;
+	const SchoolGrades *schools;	/* sorted by code */
+	int			institution_count;
+	const Institution *institutions;	/* sorted by code */
+	int			institution_kinds;	/* kinds of which there are rows, as bits */
 	/* May the value be written in the encoding of the files?  NULL = any may. */
 	bool		(*encodable) (const char *value);
 } RuleBook;
@@ -60,16 +116,36 @@ typedef struct RuleBook
 typedef struct Violation
 {
 	const char *rule;
-	int			field;			/* SenrField, -1 = the whole record */
+	int			field;			/* SenrField */
 	const char *explanation;
+	const char *fix;			/* SIS table and column; NULL: those of the field */
 	struct Violation *next;
 } Violation;
 
+/* What breaking the rule of that number does. */
+extern RuleSeverity rule_severity(const RuleBook *book, const char *number);
+
 /*
- * The fatal rules that the record breaks, in the order of its fields; NULL
- * when CALPADS would take it.  today serves SENR0187 (open short-term rows).
+ * The fatal rules that the record breaks by itself, in the order of its
+ * fields first; NULL when CALPADS would take it.
  */
 extern Violation *rule_check(Arena *arena, const RuleBook *book,
 							 const Enrollment *record, DayNumber today);
+
+/*
+ * The fatal rules that it breaks beside the student's other rows: count rows,
+ * of which the record may be one.  The rules of enrollment_conflict are not
+ * among them.
+ */
+extern Violation *rule_check_beside(Arena *arena, const RuleBook *book,
+									const Enrollment *record,
+									const Enrollment *const *rows, int count,
+									DayNumber today);
+
+/* The warnings of both kinds. */
+extern Violation *rule_warnings(Arena *arena, const RuleBook *book,
+								const Enrollment *record,
+								const Enrollment *const *rows, int count,
+								DayNumber today);
 
 #endif							/* CALPADS_RULE_H */

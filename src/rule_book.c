@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * rule_book.c
- *	  Reads the tables of layouts and code sets into a RuleBook.
+ *	  Reads the tables of rules, layouts, code sets, schools and institutions
+ *	  into a RuleBook.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,7 +12,6 @@
 
 #include "mb/pg_wchar.h"
 
-#include "calpads.h"
 #include "layout_catalog.h"
 #include "query.h"
 
@@ -31,10 +31,81 @@ year_value(uint64 row, int column, int limit)
 	return year != NULL ? atoi(year) : limit;
 }
 
+/* "20250820" → day; without a date the given limit. */
+static DayNumber
+day_value(uint64 row, int column, DayNumber limit)
+{
+	const char *date = query_value(row, column);
+	DayNumber	day = limit;
+
+	if (date != NULL)
+		field_parse_date8((FieldText) {date, strlen(date)}, &day);
+	return day;
+}
+
+static int
+grade_value(uint64 row, int column)
+{
+	const char *grade = query_value(row, column);
+
+	return grade != NULL ? atoi(grade) : GRADE_UNKNOWN;
+}
+
+/*
+ * A rule of certification never refuses a file, so it only warns; nor does
+ * one whose severity nobody knows.
+ */
+static void
+load_rules(RuleBook *book, const char *academic_year, MemoryContext context)
+{
+	uint64		rows = query_read("SELECT number, coalesce(reported_as, number), "
+								  " severity = 'fatal' AND NOT certification "
+								  "FROM calpads.rule WHERE process = 'SENR' AND active "
+								  " AND $1 COLLATE \"C\" BETWEEN coalesce(first_year, '') "
+								  "  AND coalesce(last_year, '9999') "
+								  "ORDER BY number COLLATE \"C\"", 1, &academic_year);
+	Rule	   *rules = MemoryContextAllocZero(context, (rows + 1) * sizeof(Rule));
+
+	for (uint64 row = 0; row < rows; row++)
+	{
+		rules[row].number = keep_value(context, row, 1);
+		rules[row].reported_as = keep_value(context, row, 2);
+		rules[row].severity = query_boolean(row, 3) ? RULE_FATAL : RULE_WARNING;
+	}
+	book->rule_count = (int) rows;
+	book->rules = rules;
+}
+
+/* The fields by their SenrField; one that the year does not have asks nothing. */
+static void
+load_layout(RuleBook *book, const char *academic_year)
+{
+	const Layout *read = layout_catalog_read("senr", academic_year);
+	Layout	   *layout = palloc(sizeof(Layout));
+	LayoutField *fields = palloc0(SENR_FIELD_COUNT * sizeof(LayoutField));
+
+	*layout = *read;
+	layout->field_count = layout->min_field_count = SENR_FIELD_COUNT;
+	layout->fields = fields;
+	for (int field = 0; field < SENR_FIELD_COUNT; field++)
+	{
+		int			position = layout_field_position(read, senr_field_name[field]);
+
+		if (position >= 0)
+			fields[field] = read->fields[position];
+		else
+			fields[field].name = fields[field].label = senr_field_name[field];
+	}
+	book->layout = layout;
+}
+
 static void
 load_codesets(RuleBook *book, MemoryContext context)
 {
-	uint64		rows = query_read("SELECT s.name, s.complete, c.code, c.first_year, c.last_year "
+	/* A code that was retired, nobody knows when, is not valid any more. */
+	uint64		rows = query_read("SELECT s.name, s.complete, c.code, c.first_year, "
+								  " CASE WHEN c.active = 'N' THEN coalesce(c.last_year, '0') "
+								  "  ELSE c.last_year END "
 								  "FROM calpads.codeset s JOIN calpads.code c ON c.codeset = s.name "
 								  "ORDER BY s.name COLLATE \"C\", c.code COLLATE \"C\"", 0, NULL);
 	CodeSet    *sets = MemoryContextAllocZero(context, (rows + 1) * sizeof(CodeSet));
@@ -77,6 +148,62 @@ load_pairs(PairSet *set, const char *name, MemoryContext context)
 	set->pairs = pairs;
 }
 
+static void
+load_schools(RuleBook *book, MemoryContext context)
+{
+	uint64		rows = query_read("SELECT cds_school, lowest_grade, highest_grade "
+								  "FROM calpads.school_grade_span() "
+								  "ORDER BY cds_school COLLATE \"C\"", 0, NULL);
+	SchoolGrades *schools = MemoryContextAllocZero(context, (rows + 1) * sizeof(SchoolGrades));
+
+	for (uint64 row = 0; row < rows; row++)
+	{
+		schools[row].code = keep_value(context, row, 1);
+		schools[row].lowest_grade = grade_value(row, 2);
+		schools[row].highest_grade = grade_value(row, 3);
+	}
+	book->school_count = (int) rows;
+	book->schools = schools;
+}
+
+static InstitutionKind
+kind_value(uint64 row, int column)
+{
+	static const char *const names[] = {"district", "county office", "school", "county school",
+	"charter school", "nonpublic school"};
+	const char *name = query_value(row, column);
+
+	for (int kind = 0; kind < (int) lengthof(names); kind++)
+		if (strcmp(name, names[kind]) == 0)
+			return 1 << kind;
+	elog(ERROR, "unknown kind of institution: %s", name);
+}
+
+static void
+load_institutions(RuleBook *book, MemoryContext context)
+{
+	uint64		rows = query_read("SELECT cds_code, kind, upper(btrim(school_type)), "
+								  " to_char(opened, 'YYYYMMDD'), to_char(closed, 'YYYYMMDD') "
+								  "FROM calpads.institution ORDER BY cds_code COLLATE \"C\", kind",
+								  0, NULL);
+	Institution *institutions = MemoryContextAllocZero(context, (rows + 1) * sizeof(Institution));
+
+	for (uint64 row = 0; row < rows; row++)
+	{
+		Institution *institution = &institutions[row];
+
+		institution->code = keep_value(context, row, 1);
+		institution->kind = kind_value(row, 2);
+		if (query_value(row, 3) != NULL)
+			institution->school_type = keep_value(context, row, 3);
+		institution->opened = day_value(row, 4, INT_MIN);
+		institution->closed = day_value(row, 5, INT_MAX);
+		book->institution_kinds |= institution->kind;
+	}
+	book->institution_count = (int) rows;
+	book->institutions = institutions;
+}
+
 /* What Windows-1252 has beyond Latin-1, in the bytes 80 to 9F. */
 static const pg_wchar windows_1252_extra[] = {
 	0x20AC, 0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030,
@@ -106,15 +233,21 @@ fits_windows_1252(const char *value)
 }
 
 const RuleBook *
-rule_book_load(const char *academic_year)
+rule_book_load(const char *academic_year, int encoding)
 {
 	MemoryContext context = CurrentMemoryContext;
 	RuleBook   *book = palloc0(sizeof(RuleBook));
 
-	book->layout = layout_catalog_read("senr", academic_year);
+	load_rules(book, academic_year, context);
+	load_layout(book, academic_year);
 	load_codesets(book, context);
 	load_pairs(&book->exit_completion, "exit_completion", context);
-	if (calpads_file_encoding == PG_WIN1252)
+	load_pairs(&book->exit_grade, "exit_grade", context);
+	load_pairs(&book->completion_grade, "completion_grade", context);
+	load_pairs(&book->state_country, "state_country", context);
+	load_schools(book, context);
+	load_institutions(book, context);
+	if (encoding == PG_WIN1252)
 		book->encodable = fits_windows_1252;
 	return book;
 }

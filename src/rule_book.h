@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * rule_book.h
- *	  Reads the tables of layouts and code sets into a RuleBook.
+ *	  Reads the tables of rules, layouts, code sets, schools and institutions
+ *	  into a RuleBook.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,9 +14,10 @@
 #include "rule.h"
 
 /*
- * The rules for SENR records in the given academic year ("2025-2026"), in
- * the current memory context.  Needs an SPI connection.
+ * The rules for SENR records in the given academic year ("2025-2026") and in
+ * files of the given encoding (a pg_enc), in the current memory context.
+ * Needs an SPI connection.
  */
-extern const RuleBook *rule_book_load(const char *academic_year);
+extern const RuleBook *rule_book_load(const char *academic_year, int encoding);
 
 #endif							/* CALPADS_RULE_BOOK_H */

@@ -237,8 +237,8 @@ static char *
 describe_field_count(const Layout *layout, int found)
 {
 	if (layout->min_field_count == layout->field_count)
-		return psprintf("the record has %d fields instead of %d", found, layout->field_count);
-	return psprintf("the record has %d fields instead of %d %s %d", found,
+		return psprintf("the record has %d instead of %d fields", found, layout->field_count);
+	return psprintf("the record has %d instead of %d %s %d fields", found,
 					layout->min_field_count, layout->header == HEADER_NEVER ? "or" : "to",
 					layout->field_count);
 }

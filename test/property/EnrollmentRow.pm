@@ -22,7 +22,8 @@ our @EXIT_DETAILS = qw(student_school_completion_status
   student_golden_state_seal_merit_diploma_indicator
   student_seal_of_biliteracy_indicator graduation_exemption_indicator);
 
-# An open row of a student (ssid and person are used) at a school.
+# An open row of a student (ssid, person and transition status are used) at a
+# school.
 sub make_row
 {
 	my ($student, $school, $start, %fields) = @_;
@@ -31,6 +32,8 @@ sub make_row
 		record_type_code       => 'SENR',
 		ssid                   => $student->{ssid},
 		enrollment_status_code => '10',
+		adult_age_students_with_disabilities_in_transition_status =>
+		  $student->{transition} // '',
 		%fields,
 	);
 	dress_row(\%row, $student->{person});

@@ -10,7 +10,8 @@ use Exporter qw(import);
 use CalendarDay qw(add_days);
 use CalpadsStandIn qw(row_key);
 
-our @EXPORT_OK = qw(expected_students fewest_files can_be_sent);
+our @EXPORT_OK =
+  qw(expected_students shorter_succession can_be_sent most_of_one_student);
 
 # For each SSID with rows in the LEA or with differences a hash: differences
 # (see CalpadsStandIn::differences), by_key (row key => difference), before
@@ -61,42 +62,64 @@ sub is_unreachable
 }
 
 #----------------------------------------------------------------------
-# The fewest files
+# The order of the files
 #----------------------------------------------------------------------
 
-# The least number of files into which the operations could go, at most the
-# given one.  students: SSID => { calpads (a stand-in that holds the student's
+# Categories of files (array ref) into which the operations could go, fewer
+# files than the given number; undef when there is no such way.  students: SSID => { calpads (a stand-in that holds the student's
 # rows before), operations => [ { category, record } ] }.
 #
 # A file has one category, Exits and Updates hold one record of a student, and
-# there is at most one file of Removals.  Every succession of categories is
-# tried, the shortest first.
-sub fewest_files
+# all removals go first, into one file.  Every succession of categories that is
+# long enough for each student is tried, the shortest first.
+sub shorter_succession
 {
 	my ($students, $most) = @_;
-	my @hard = grep { @{ $_->{operations} } > 0 } values %$students;
-	for my $length (0 .. $most - 1)
+	my @many_first = sort { @{ $b->{operations} } <=> @{ $a->{operations} } }
+	  values %$students;
+	my %need = most_of_one_student(@many_first);
+	my $least = $need{Removals} + $need{Exits} + $need{Updates};
+	for my $length ($least .. $most - 1)
 	{
-		for my $succession (successions($length))
+		for my $succession (successions($length - $need{Removals}, \%need))
 		{
-			return $length unless grep { !can_be_sent($_, $succession) } @hard;
+			unshift @$succession, 'Removals' if $need{Removals};
+			return $succession
+			  unless grep { !can_be_sent($_, $succession) } @many_first;
 		}
 	}
-	return $most;
+	return undef;
 }
 
+# Of each category the most files that one student fills.
+sub most_of_one_student
+{
+	my %most = (Removals => 0, Exits => 0, Updates => 0);
+	for my $student (@_)
+	{
+		my %count;
+		$count{ $_->{category} }++ for @{ $student->{operations} };
+		$count{Removals} = 1 if $count{Removals};
+		for my $category (keys %count)
+		{
+			$most{$category} = $count{$category}
+			  if $count{$category} > $most{$category};
+		}
+	}
+	return %most;
+}
+
+# All successions of Exits and Updates of a length that hold the needed number
+# of each.
 sub successions
 {
-	my ($length) = @_;
-	return ([]) if $length == 0;
-	my @all;
-	for my $shorter (successions($length - 1))
-	{
-		push @all, map { [ @$shorter, $_ ] } 'Exits', 'Updates';
-		push @all, [ @$shorter, 'Removals' ]
-		  unless grep { $_ eq 'Removals' } @$shorter;
-	}
-	return @all;
+	my ($length, $need) = @_;
+	my @all = ([]);
+	@all = map { ([ @$_, 'Exits' ], [ @$_, 'Updates' ]) } @all for 1 .. $length;
+	return grep {
+		my $exits = grep { $_ eq 'Exits' } @$_;
+		$exits >= $need->{Exits} && @$_ - $exits >= $need->{Updates}
+	} @all;
 }
 
 # True when a student's operations can go into files of these categories, each
@@ -104,15 +127,6 @@ sub successions
 sub can_be_sent
 {
 	my ($student, $succession) = @_;
-	my %count;
-	$count{ $_->{category} }++ for @{ $student->{operations} };
-	my %files;
-	$files{$_}++ for @$succession;
-	return 0 if ($count{Removals} // 0) > 0 && !$files{Removals};
-	for my $category (qw(Exits Updates))
-	{
-		return 0 if ($count{$category} // 0) > ($files{$category} // 0);
-	}
 	return search($student->{calpads}, $student->{operations}, @$succession);
 }
 

@@ -12,13 +12,63 @@ use warnings;
 use Exporter qw(import);
 use CalendarDay qw(add_days);
 use CalpadsStandIn qw(row_key);
-use RandomChoice qw(pick chance between weighted);
+use RandomChoice qw(pick chance between weighted shuffled);
 use RandomPerson qw(other_person);
-use RandomTimeline qw(random_rows leave_reason other_value);
+use RandomTimeline qw(random_rows leave_reason other_course other_value);
 use EnrollmentRow qw(dress_row open_row close_row cancel_row move_start
   move_school is_open distinct_keys);
 
 our @EXPORT_OK = qw(lagging_rows);
+
+#----------------------------------------------------------------------
+# The lags
+#----------------------------------------------------------------------
+
+my @LAGS = (
+	{ name => 'missing exit',         weight => 9, change => \&missing_exit },
+	{ name => 'wrong exit date',      weight => 6, change => \&wrong_exit_date },
+	{ name => 'wrong exit reason',    weight => 4, change => \&wrong_exit_reason },
+	{ name => 'closed early',      weight => 5, change => \&closed_early },
+	{ name => 'moved start',          weight => 9, change => \&moved_start },
+	{ name => 'wrong school',         weight => 5, change => \&wrong_school },
+	{ name => 'missing row',          weight => 7, change => \&missing_row },
+	{ name => 'no rows',              weight => 3, change => \&no_rows },
+	{ name => 'moved boundary',       weight => 16, change => \&moved_boundary },
+	{ name => 'program change unknown', weight => 14, change => \&unknown_program_change },
+	{ name => 'wrong detail',         weight => 9, change => \&wrong_detail },
+	{ name => 'N470 left over',       weight => 6, change => \&left_over },
+	{ name => 'N470 to revive',       weight => 5, change => \&wrongly_cancelled },
+	{ name => 'strange row',          weight => 6, change => \&strange_row },
+	{ name => 'only strange rows',    weight => 4, change => \&only_strange_rows },
+	{ name => 'earlier year open',    weight => 5, change => \&earlier_year_open },
+	{ name => 'earlier year unmatched', weight => 4, change => \&unmatched_earlier },
+	{ name => 'before the window',    weight => 3, change => \&before_window },
+	{ name => 'primary and secondary swapped', weight => 3, change => \&swapped_status },
+	{ name => 'never here',           weight => 3, change => sub { 1 } },
+);
+
+# Instead of the true rows an adversarial student may begin with these.
+my @BEGINNINGS = (
+	{ name => 'unrelated',    change => \&unrelated_rows },
+	{ name => 'other course', change => \&other_courses },
+);
+
+sub choose_lags
+{
+	my ($district) = @_;
+	my $count =
+	  $district->{kind} eq 'adversarial'
+	  ? between(0, 4)
+	  : weighted(0 => 35, 1 => 35, 2 => 20, 3 => 10);
+	my %seen;
+	return grep { !$seen{ $_->{name} }++ }
+	  map { $LAGS[ pick_index() ] } 1 .. $count;
+}
+
+sub pick_index
+{
+	return weighted(map { $_ => $LAGS[$_]{weight} } 0 .. $#LAGS);
+}
 
 # The rows that CALPADS holds of a student, and the names of the lags.
 sub lagging_rows
@@ -29,14 +79,12 @@ sub lagging_rows
 	my $rows = [ map { {%$_} } @{ $student->{target} } ];
 	dress_row($_, $student->{calpads_person}) for @$rows;
 
-	if ($district->{kind} eq 'adversarial' && chance(0.4))
-	{
-		my $other = random_rows($district, $student, 5);
-		dress_row($_, $student->{calpads_person}) for @$other;
-		($rows, @names) = ($other, 'unrelated')
-		  if acceptable($district, $student, $other);
-	}
-	for my $lag (choose_lags($district))
+	my $beginning =
+	  $district->{kind} eq 'adversarial'
+	  ? weighted(true => 35, unrelated => 30, 'other course' => 35)
+	  : 'true';
+	my @first = grep { $_->{name} eq $beginning } @BEGINNINGS;
+	for my $lag (@first, choose_lags($district))
 	{
 		my $spoilt = spoil($district, $student, $rows, $lag) or next;
 		$rows = $spoilt;
@@ -89,48 +137,8 @@ sub acceptable
 }
 
 #----------------------------------------------------------------------
-# The lags
+# What a lag changes
 #----------------------------------------------------------------------
-
-my @LAGS = (
-	{ name => 'missing exit',         weight => 9, change => \&missing_exit },
-	{ name => 'wrong exit date',      weight => 6, change => \&wrong_exit_date },
-	{ name => 'wrong exit reason',    weight => 4, change => \&wrong_exit_reason },
-	{ name => 'closed early',      weight => 5, change => \&closed_early },
-	{ name => 'moved start',          weight => 9, change => \&moved_start },
-	{ name => 'wrong school',         weight => 5, change => \&wrong_school },
-	{ name => 'missing row',          weight => 7, change => \&missing_row },
-	{ name => 'no rows',              weight => 3, change => \&no_rows },
-	{ name => 'moved boundary',       weight => 16, change => \&moved_boundary },
-	{ name => 'program change unknown', weight => 14, change => \&unknown_program_change },
-	{ name => 'wrong detail',         weight => 9, change => \&wrong_detail },
-	{ name => 'N470 left over',       weight => 6, change => \&left_over },
-	{ name => 'N470 to revive',       weight => 5, change => \&wrongly_cancelled },
-	{ name => 'strange row',          weight => 6, change => \&strange_row },
-	{ name => 'only strange rows',    weight => 4, change => \&only_strange_rows },
-	{ name => 'earlier year open',    weight => 5, change => \&earlier_year_open },
-	{ name => 'earlier year unmatched', weight => 4, change => \&unmatched_earlier },
-	{ name => 'before the window',    weight => 3, change => \&before_window },
-	{ name => 'primary and secondary swapped', weight => 3, change => \&swapped_status },
-	{ name => 'never here',           weight => 3, change => sub { 1 } },
-);
-
-sub choose_lags
-{
-	my ($district) = @_;
-	my $count =
-	  $district->{kind} eq 'adversarial'
-	  ? between(0, 4)
-	  : weighted(0 => 35, 1 => 35, 2 => 20, 3 => 10);
-	my %seen;
-	return grep { !$seen{ $_->{name} }++ }
-	  map { $LAGS[ pick_index() ] } 1 .. $count;
-}
-
-sub pick_index
-{
-	return weighted(map { $_ => $LAGS[$_]{weight} } 0 .. $#LAGS);
-}
 
 # A row at random that fits a test, undef when none does.
 sub some_row
@@ -294,7 +302,9 @@ sub wrong_detail
 	my $field = pick(qw(grade_level_code enrollment_status_code
 	  student_school_transfer_code district_of_geographic_residence_code
 	  expected_receiver_school_of_attendance
-	  student_met_all_uc_csu_requirements_indicator));
+	  student_met_all_uc_csu_requirements_indicator
+	  student_seal_of_biliteracy_indicator graduation_exemption_indicator
+	  adult_age_students_with_disabilities_in_transition_status));
 	my $value = wrong_value($scene->{district}, $row, $field);
 	return 0 if $value eq $row->{$field};
 	$row->{$field} = $value;
@@ -308,7 +318,9 @@ sub wrong_value
 	return $row->{$field} ? '' : '1930005'
 	  if $field eq 'expected_receiver_school_of_attendance';
 	return $row->{$field} eq 'Y' ? 'N' : $row->{$field} eq 'N' ? 'Y' : ''
-	  if $field eq 'student_met_all_uc_csu_requirements_indicator';
+	  if $field =~ /_indicator\z/;
+	return pick(grep { $_ ne $row->{$field} } '', 'Y', 'N')
+	  if $field =~ /_transition_status\z/;
 	return other_value($district, $row, $field);
 }
 
@@ -374,7 +386,7 @@ sub unmatched_earlier
 	my $start = add_days($row->{enrollment_start_date}, pick(-2, 1, 9));
 	return 0 if $start ge $scene->{district}->year_start;
 	move_start($row, $start);
-	open_row($row) if chance(0.1);
+	open_row($row) if chance(0.25);
 	return 1;
 }
 
@@ -390,6 +402,34 @@ sub before_window
 	$old->{enrollment_status_code} = '10';
 	close_row($old, $district->last_day($year), 'E155');
 	push @{ $scene->{rows} }, $old;
+	return 1;
+}
+
+# Rows that have nothing to do with the true ones.
+sub unrelated_rows
+{
+	my ($scene) = @_;
+	$scene->{rows} = random_rows($scene->{district}, $scene->{student}, 5);
+	dress_row($_, $scene->{student}{calpads_person}) for @{ $scene->{rows} };
+	return 1;
+}
+
+# The true keys, each with another status and exit, as far as CALPADS would
+# have taken them together.
+sub other_courses
+{
+	my ($scene) = @_;
+	my $calpads = $scene->{district}->empty_stand_in;
+	my @taken;
+	for my $row (shuffled(@{ $scene->{rows} }))
+	{
+		my $other = other_course($scene->{district}, $row);
+		$other->{line} = 0;
+		push @taken, $other
+		  unless grep { $calpads->judge_pair($other, $_) } @taken;
+	}
+	delete $_->{line} for @taken;
+	$scene->{rows} = \@taken;
 	return 1;
 }
 

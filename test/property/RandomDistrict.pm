@@ -52,7 +52,7 @@ sub choose_calendar
 {
 	my ($self) = @_;
 	$self->{year}       = pick(2024, 2025, 2026);
-	$self->{year_count} = pick(2, 3, 3);
+	$self->{year_count} = pick(2, 3, 3, 4);
 	$self->{opening}    = between(5, 20);
 	my $first = $self->first_day($self->{year});
 	my $last  = $self->last_day($self->{year});
@@ -132,9 +132,12 @@ sub choose_schools
 	$self->add_school('all', unselected => pick(qw(tag dnr summer choice)))
 	  if chance(0.7);
 	$self->add_charter if chance(0.35);
+	$self->{virtual_school} = 900 if chance(0.4);
 	return;
 }
 
+# virtual_school: number of a school that reports as another one.
+#
 # A school of the district; sc is its number in the SIS, cds its CALPADS code.
 sub add_school
 {
@@ -256,9 +259,9 @@ sub make_students
 {
 	my ($self) = @_;
 	my $count =
-	    $self->{kind} eq 'adversarial' ? between(60, 140)
-	  : chance(0.1)                    ? between(200, 500)
-	  :                                  between(30, 150);
+	    $self->{kind} eq 'adversarial' ? between(60, 120)
+	  : chance(0.08)                   ? between(200, 500)
+	  :                                  between(30, 110);
 	$self->{students} = [ map { $self->make_student($_) } 1 .. $count ];
 	for my $lea ($self->leas)
 	{
@@ -364,6 +367,7 @@ sub new_student
 		status         => $grade eq 'PS' ? '10' : weighted(10 => 95, 50 => 5),
 		transfer       => chance(0.15) ? pick(1, 4, 6) : '',
 		residence      => chance(0.15) ? pick($self->residences) : '',
+		transition     => $grade =~ /\A1[12]\z/ && chance(0.15) ? pick('Y', 'N') : '',
 		target         => [],
 		baseline       => [],
 		lags           => '',
@@ -421,21 +425,31 @@ sub valid_rows
 	return !$calpads->state_problems($student->{ssid}, records => 1);
 }
 
-# STU.HSG holds one completion status per student and school, that of the last
-# row there; a row of an earlier year is closed in the SIS.
+# What the SIS can say: STU.HSG holds one completion status per student and
+# school, that of the last row there; E150 comes of a program change, so that
+# the student goes on the next day.
 sub expressible
 {
 	my ($rows) = @_;
-	my %last;
-	for my $row (sort { row_key($a) cmp row_key($b) } @$rows)
+	my @ordered = sort { row_key($a) cmp row_key($b) } @$rows;
+	for my $i (0 .. $#ordered)
 	{
-		my $school = $row->{school_of_attendance};
+		my ($row, $next) = @ordered[ $i, $i + 1 ];
+		undef $next
+		  if $next && $next->{school_of_attendance} ne $row->{school_of_attendance};
+		return 0 if $next && $row->{student_school_completion_status} ne '';
 		return 0
-		  if $last{$school}
-		  && $last{$school}{student_school_completion_status} ne '';
-		$last{$school} = $row;
+		  if $row->{student_exit_reason_code} eq 'E150'
+		  && !($next && goes_on($row, $next));
 	}
 	return 1;
+}
+
+sub goes_on
+{
+	my ($row, $next) = @_;
+	return $next->{enrollment_start_date} eq add_days($row->{enrollment_exit_date}, 1)
+	  && $next->{academic_year_id} eq $row->{academic_year_id};
 }
 
 #----------------------------------------------------------------------

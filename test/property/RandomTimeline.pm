@@ -14,7 +14,7 @@ use RandomChoice qw(pick chance between weighted);
 use EnrollmentRow
   qw(make_row open_row close_row cancel_row move_school move_start is_open);
 
-our @EXPORT_OK = qw(random_timeline random_rows grade_of_year leave_reason
+our @EXPORT_OK = qw(random_timeline random_rows other_course leave_reason
   other_value);
 
 my @GRADES = ('PS', 'TK', 'KN', map { sprintf '%02d', $_ } 1 .. 12);
@@ -197,17 +197,10 @@ sub year_end
 sub senior_year_end
 {
 	my ($story, $row, $last) = @_;
+	my $district = $story->{district};
 	return close_row($row, $last, 'E156') if chance(0.15);
 	$story->{gone} = 1;
-	return close_row($row, $last, 'E230',
-		student_school_completion_status => pick(120, 320, 360))
-	  if chance(0.3);
-	return close_row(
-		$row, $last, 'E230',
-		student_school_completion_status              => '100',
-		student_met_all_uc_csu_requirements_indicator => pick('Y', 'N'),
-		graduation_exemption_indicator                => pick('Y', 'N', 'N'),
-	);
+	return close_row($row, $last, 'E230', graduation($district, $last));
 }
 
 # A secondary or a short-term row beside the primary one; seldom instead of it.
@@ -269,6 +262,18 @@ sub random_row
 	return (@before, close_on_grid($district, $row, $year));
 }
 
+# The same row with another course on the grid: status, and exit or none.
+sub other_course
+{
+	my ($district, $row) = @_;
+	my $other = open_row({%$row});
+	$other->{enrollment_status_code} =
+	  weighted(10 => 55, 20 => 25, 30 => 12, 50 => 8);
+	return $other if chance(is_open($row) ? 0.7 : 0.35);
+	return close_on_grid($district, $other,
+		substr($row->{academic_year_id}, 0, 4));
+}
+
 # Moves the start of a row to a later day of the grid, and gives the row that
 # a program change closed the day before.
 sub split_off
@@ -299,21 +304,28 @@ sub close_on_grid
 	  if $year < $district->{year} && chance(0.3);
 	$exit = $row->{enrollment_start_date}
 	  if $exit lt $row->{enrollment_start_date};
-	return close_row($row, $exit, 'E230', graduation($row))
+	return close_row($row, $exit, 'E230', graduation($district, $exit))
 	  if $row->{grade_level_code} eq '12'
 	  && $row->{enrollment_status_code} =~ /[13]0/
 	  && chance(0.15);
 	return close_row($row, $exit, leave_reason($row, pick(qw(transfer leave))));
 }
 
+# A completion of grade 12.  The exemption indicator exists since 2023-24, and
+# the seals are activities of the current school year.
 sub graduation
 {
-	my ($row) = @_;
-	return (student_school_completion_status => pick(120, 360)) if chance(0.4);
+	my ($district, $exit) = @_;
+	my $current = $exit ge $district->year_start;
+	return (student_school_completion_status => pick(120, 320, 360))
+	  if chance(0.3);
 	return (
 		student_school_completion_status              => '100',
 		student_met_all_uc_csu_requirements_indicator => pick('Y', 'N'),
-		graduation_exemption_indicator                => 'N',
+		graduation_exemption_indicator => $exit gt '20230630' ? pick('Y', 'N') : '',
+		student_golden_state_seal_merit_diploma_indicator =>
+		  $current && chance(0.4) ? 'Y' : '',
+		student_seal_of_biliteracy_indicator => $current && chance(0.4) ? 'Y' : '',
 	);
 }
 

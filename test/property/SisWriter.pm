@@ -26,6 +26,9 @@ sub sis_settings
 		today         => $district->{today} =~ s/(....)(..)(..)/$1-$2-$3/r,
 		file_encoding => $district->{encoding} eq 'cp1252' ? 'windows-1252' : 'utf8',
 		removal_limit_percent       => 100,
+		golden_state_seal_code      => 'GSM',
+		biliteracy_seal_code        => 'SBL',
+		transition_status_field     => 'u1',
 		lea_from_school             => $by eq 'school_record' ? 'on' : 'off',
 		independent_charter_schools => $by eq 'charter_list' ? $charter->{sc} : '',
 	);
@@ -38,7 +41,7 @@ sub sis_script
 	srand $district->{seed} + 1;
 	my $sis = {
 		district => $district,
-		tables   => { map { $_ => [] } qw(loc xrf chi day stu enr lsi cse) },
+		tables   => { map { $_ => [] } qw(loc xrf chi day stu enr lsi cse act) },
 		codes    => local_codes(),
 		numbers  => {},
 	};
@@ -99,6 +102,7 @@ sub write_schools
 	my $district = $sis->{district};
 	put_school($sis, sc => 0, cds => '0000000', lea => $district->{lea});
 	put_school($sis, %$_) for $district->all_schools;
+	put_virtual_school($sis) if $district->{virtual_school};
 	for my $school ($district->all_schools)
 	{
 		put($sis, 'chi',
@@ -126,6 +130,25 @@ sub put_school
 		tg  => $why eq 'tag' ? 'I' : pick('', ' '),
 		dnr => $why eq 'dnr' ? 't' : 'f',
 		u   => $why eq 'summer' ? 1 : 0,
+	);
+	return;
+}
+
+# A school without codes of its own: its enrollments name the school that
+# reports them.
+sub put_virtual_school
+{
+	my ($sis) = @_;
+	put(
+		$sis, 'loc',
+		cd  => $sis->{district}{virtual_school},
+		nm  => 'Virtual School',
+		cc  => blank(),
+		dc  => blank(),
+		sc  => blank(),
+		tg  => ' ',
+		dnr => 'f',
+		u   => 0,
 	);
 	return;
 }
@@ -255,6 +278,7 @@ sub write_student
 		write_at_school($sis, $student, $school, $at_school);
 	}
 	write_special_education($sis, $student, @rows);
+	write_seals($sis, $student, $_) for @rows;
 	return;
 }
 
@@ -262,46 +286,57 @@ sub write_student
 sub write_at_school
 {
 	my ($sis, $student, $school, $rows) = @_;
-	my $number = ++$sis->{numbers}{ $school->{sc} };
-	my @pieces = map { pieces_of($sis, $_) } @$rows;
+	my $virtual = chance(0.1) ? $sis->{district}{virtual_school} : undef;
+	my $sc      = $virtual // $school->{sc};
+	my $number  = ++$sis->{numbers}{$sc};
+	my @pieces  = map { pieces_of($sis, $_, @$rows) } @$rows;
 	my $entry  = {
 		id     => $student->{person}{local_student_id},
-		school => $school,
+		sc     => $sc,
+		home   => $virtual ? $school->{sc} : 0,
 		number => $number,
 		rows   => $rows,
 		silent => @pieces == 1 ? { map { $_ => chance(0.15) } qw(gr pr it itd) } : {},
 	};
-	write_piece($sis, $entry, $_) for @pieces;
+	write_pieces($sis, $entry, @pieces);
 	write_deleted_piece($sis, $entry, $pieces[0]) if chance(0.1);
 	write_stu($sis, $student, $entry, $pieces[-1]);
 	write_deleted_stu($sis, $student, $entry) if chance(0.04);
 	return;
 }
 
-# The ENR rows of one row of CALPADS: now and then a program change (440) cuts
-# it where nothing that CALPADS knows has changed.
+# The ENR rows of one row of CALPADS.
 sub pieces_of
 {
-	my ($sis, $row) = @_;
-	my @cuts;
-	if (chance(0.12))
-	{
-		my $end = $row->{enrollment_exit_date} || $sis->{district}{today};
-		my $length = day_number($end) - day_number($row->{enrollment_start_date});
-		@cuts = sort map { add_days($row->{enrollment_start_date}, between(0, $length - 1)) }
-		  1 .. between(1, 2)
-		  if $length > 1;
-	}
-	my %seen;
+	my ($sis, $row, @at_school) = @_;
 	my $start = $row->{enrollment_start_date};
 	my @pieces;
-	for my $cut (grep { !$seen{$_}++ } @cuts)
+	for my $cut (cuts_of($sis, $row, @at_school))
 	{
 		push @pieces, { row => $row, start => $start, end => $cut, reason => '440' };
 		$start = add_days($cut, 1);
 	}
 	return (@pieces, { row => $row, start => $start,
 		end => $row->{enrollment_exit_date}, reason => local_exit($sis, $row) });
+}
+
+# Days on which a program change (440) cuts a row where nothing that CALPADS
+# knows has changed; none when another row at the school begins inside.
+sub cuts_of
+{
+	my ($sis, $row, @at_school) = @_;
+	return () unless chance(0.12);
+	my $start = $row->{enrollment_start_date};
+	my $end   = $row->{enrollment_exit_date} || $sis->{district}{today};
+	return () if grep {
+		     $_ != $row
+		  && $_->{enrollment_start_date} ge $start
+		  && $_->{enrollment_start_date} le $end
+	} @at_school;
+	my $length = day_number($end) - day_number($start);
+	return () if $length < 2;
+	my %cuts = map { add_days($start, between(0, $length - 1)) => 1 } 1 .. between(1, 2);
+	return sort keys %cuts;
 }
 
 # The local exit reason.  A program change is 440 also when CALPADS sees it
@@ -316,10 +351,21 @@ sub local_exit
 	return local_code($sis, 'RS', $reason);
 }
 
-sub write_piece
+# Now and then ENR has nothing of an active student: STU stands for the one
+# open row of the year.
+sub write_pieces
 {
-	my ($sis, $entry, $piece) = @_;
-	put($sis, 'enr', enr_columns($sis, $entry, $piece));
+	my ($sis, $entry, @pieces) = @_;
+	my $year_start = $sis->{district}->year_start;
+	if (@pieces == 1
+		&& $pieces[0]{end} eq ''
+		&& $pieces[0]{start} ge $year_start
+		&& chance(0.05))
+	{
+		$entry->{silent}{$_} = 1 for qw(gr pr it itd);
+		return;
+	}
+	put($sis, 'enr', enr_columns($sis, $entry, $_)) for @pieces;
 	return;
 }
 
@@ -342,7 +388,7 @@ sub enr_columns
 	my $next   = next_school($sis, $row);
 	return (
 		id  => $entry->{id},
-		sc  => $entry->{school}{sc},
+		sc  => $entry->{sc},
 		sn  => $entry->{number},
 		yr  => substr($row->{academic_year_id}, 0, 4),
 		ed  => $piece->{start},
@@ -355,7 +401,7 @@ sub enr_columns
 		it  => $silent->{it} ? blank()
 		: or_blank(local_code($sis, 'IT', $row->{student_school_transfer_code})),
 		itd => $silent->{itd} ? blank() : or_blank(residence_code($row)),
-		hs  => pick(0, undef),
+		hs  => $entry->{home} || pick(0, undef),
 		ns  => $piece->{reason} eq '440' ? blank() : or_blank($next),
 		nps => $nps && chance(0.5) ? $nps : blank(),
 		del => 'f',
@@ -409,7 +455,7 @@ sub stu_columns
 	my $status = $entry->{silent}{pr} ? $row->{enrollment_status_code} : pick(10, 20);
 	my $grade  = $entry->{silent}{gr} ? $row->{grade_level_code} : $student->{grade};
 	return (
-		sc  => $entry->{school}{sc},
+		sc  => $entry->{sc},
 		sn  => $entry->{number},
 		id  => $entry->{id},
 		cid => or_blank($student->{ssid}),
@@ -421,7 +467,7 @@ sub stu_columns
 		it  => $no_transfer ? blank()
 		: local_code($sis, 'IT', $row->{student_school_transfer_code}),
 		itd => $no_residence ? blank() : residence_code($row),
-		hs  => 0,
+		hs  => $entry->{home},
 		hsg => or_blank(local_code($sis, 'HSG', $row->{student_school_completion_status})),
 		cco => or_blank($row->{student_met_all_uc_csu_requirements_indicator}),
 		gex => or_blank($row->{graduation_exemption_indicator}),
@@ -469,17 +515,38 @@ sub write_legal_names
 	return;
 }
 
-# CSE.SS holds the NPS code where ENR does not.
+# CSE.SS holds the NPS code where ENR does not; CSE.U1 was chosen for the
+# transition status.
 sub write_special_education
 {
 	my ($sis, $student, @rows) = @_;
 	my ($at_nps) = grep { $_->{school_of_attendance_nps} ne '' } @rows;
-	return unless $at_nps || chance(0.05);
+	return unless $at_nps || $student->{transition} ne '' || chance(0.05);
 	put(
 		$sis, 'cse',
 		id  => $student->{person}{local_student_id},
 		ss  => $at_nps ? $at_nps->{school_of_attendance_nps} : blank(),
+		u1  => or_blank($student->{transition}),
 		del => 'f');
+	return;
+}
+
+# The seals of a graduate are activities in the school year of the exit.
+sub write_seals
+{
+	my ($sis, $student, $row) = @_;
+	my %code_of = (
+		student_golden_state_seal_merit_diploma_indicator => 'GSM',
+		student_seal_of_biliteracy_indicator              => 'SBL',
+	);
+	for my $field (grep { $row->{$_} eq 'Y' } sort keys %code_of)
+	{
+		put(
+			$sis, 'act',
+			pid => $student->{person}{local_student_id},
+			cd  => $code_of{$field},
+			dt  => $row->{enrollment_exit_date});
+	}
 	return;
 }
 

@@ -305,6 +305,16 @@ blank_lines_before_the_sample(void)
 }
 
 static void
+blank_lines_do_not_hide_the_kind_of_file(void)
+{
+	File		file = new_file();
+
+	add_bytes(&file, '\n', 300000);
+	add_text(&file, "SENR-R,1,A,20240815\n");
+	check_made_file(&file, &senr, "refused not this format 0 'comma'", __LINE__);
+}
+
+static void
 quotes_in_a_caret_file_are_data(void)
 {
 	CHECK_FILE(senr, "SENR-R^1^\"Al\" \"Bo^20240815\nSENR-R^2^\"^20240816\nSENR-R^3^C\"^20240817\n",
@@ -404,6 +414,8 @@ a_byte_order_mark_is_no_part_of_the_first_field(void)
 			   "2 1|A|20240815\nend\n");
 	/* The file knows better than who asked. */
 	CHECK_ENCODED(senr, ENCODING_WINDOWS_1252, "\xEF\xBB\xBFSENR-R^1^Mu\xC3\xB1oz^20240815\n",
+				  "1 SENR-R|1|Mu\xC3\xB1oz|20240815||\nend\n");
+	CHECK_ENCODED(senr, ENCODING_WINDOWS_1252, "\xEF\xBB\xBFSENR-R^1^Mu\xF1oz^20240815\n",
 				  "1 SENR-R|1|Mu\xC3\xB1oz|20240815||\nend\n");
 	/* In the middle it is data. */
 	CHECK_FILE(senr, "SENR-R^1^A^20240815\n\xEF\xBB\xBFSENR-R^2^B^20240815\n",
@@ -533,6 +545,23 @@ the_longest_line_and_one_byte_more(void)
 		add_bytes(&later, 'x', READER_MAX_LINE + 1);
 		add_text(&later, line_ends[i]);
 		check_made_file(&later, &senr, "", __LINE__);
+	}
+}
+
+/* The carriage return is the last byte of the window, the line feed not in it. */
+static void
+the_longest_line_at_the_end_of_the_window(void)
+{
+	for (size_t before = 2 * (size_t) READER_MAX_LINE - 4; before < 2 * (size_t) READER_MAX_LINE + 8; before++)
+	{
+		File		file = new_file();
+		const size_t around = strlen("SENR-R^1000000001^^20240815");
+
+		for (int filler = 0; filler < 3; filler++)
+			add_record(&file, READER_MAX_LINE / 2, "\n");
+		add_record(&file, before - file.size - around - 1, "\n");
+		add_record(&file, READER_MAX_LINE - around, "\r\n");
+		check_made_file(&file, &senr, "end", __LINE__);
 	}
 }
 
@@ -702,11 +731,37 @@ a_quote_that_does_not_close_in_a_long_file(void)
 }
 
 static void
+a_record_of_a_hundred_lines_and_one_more(void)
+{
+	File		fits = new_file();
+	File		too_many = new_file();
+
+	add_text(&fits, "1,\"");
+	add_bytes(&fits, '\n', 99);
+	add_text(&fits, "\",20240815\n");
+	note(&fits.wanted, "1 1|");
+	memset(fits.wanted.text + fits.wanted.length, '\n', 99);
+	fits.wanted.length += 99;
+	note(&fits.wanted, "|20240815\n");
+	check_made_file(&fits, &csv, "end", __LINE__);
+
+	add_text(&too_many, "1,\"");
+	add_bytes(&too_many, '\n', 100);
+	add_text(&too_many, "\",20240815\n");
+	note(&too_many.wanted, "1 quote 1: 1|| <1,\">\n101 quote 0: || <\",20240815>\n");
+	check_made_file(&too_many, &csv, "end", __LINE__);
+}
+
+static void
 text_behind_a_quote(void)
 {
 	CHECK_FILE(csv, "1,\"A\"B,20240815\n2,\"C\" ,20240815\n3,D,20240815\n4,E,20240815\n",
 			   "1 quote 1: 1|| <1,\"A\"B,20240815>\n2 quote 1: 2|| <2,\"C\" ,20240815>\n"
 			   "3 3|D|20240815\n4 4|E|20240815\nend\n");
+	/* Bad quotes say nothing about the number of fields. */
+	CHECK_FILE(csv, "1,\"A\"B,20240815\n2,\"C\" ,20240815\n3,D,20240815\n",
+			   "1 quote 1: 1|| <1,\"A\"B,20240815>\n2 quote 1: 2|| <2,\"C\" ,20240815>\n"
+			   "3 3|D|20240815\nend\n");
 }
 
 /* The line that ends the file by its NUL is reached line by line. */
@@ -737,6 +792,9 @@ records_have_as_many_fields_as_the_header(void)
 			   "3 field count 2: 2||20240815|Phone= <2,20240815>\n"
 			   "4 field count 4: 3||20240815|Phone=5 <3,20240815,5,6>\n"
 			   "5 4||20240815|Phone=7\nend\n");
+	/* Nothing of the record before is left in the place of what is missing. */
+	CHECK_FILE(csv_required, "ssid,enrollment start date,student legal last name\n1,20240815,A\n2,20240815\n",
+			   "2 1|A|20240815\n3 field count 2: 2||20240815 <2,20240815>\nend\n");
 	CHECK_FILE(csv_required, "ssid,enrollment start date,Phone\n1,20240815\n",
 			   "refused other field count 0 2 fields\n");
 }
@@ -825,6 +883,7 @@ main(void)
 	RUN(line_ends_of_both_kinds_and_none_at_the_end);
 	RUN(blank_lines_are_counted_and_passed_over);
 	RUN(blank_lines_before_the_sample);
+	RUN(blank_lines_do_not_hide_the_kind_of_file);
 	RUN(quotes_in_a_caret_file_are_data);
 	RUN(optional_fields_at_the_end);
 	RUN(a_bad_line_is_set_aside);
@@ -840,6 +899,7 @@ main(void)
 	RUN(a_nul_byte_anywhere);
 	RUN(a_carriage_return_alone);
 	RUN(the_longest_line_and_one_byte_more);
+	RUN(the_longest_line_at_the_end_of_the_window);
 	RUN(a_line_without_end_is_not_gathered);
 	RUN(another_separator);
 	RUN(a_header_where_none_may_be);
@@ -851,6 +911,7 @@ main(void)
 	RUN(records_of_several_lines);
 	RUN(a_quote_that_does_not_close);
 	RUN(a_quote_that_does_not_close_in_a_long_file);
+	RUN(a_record_of_a_hundred_lines_and_one_more);
 	RUN(text_behind_a_quote);
 	RUN(what_is_wrong_inside_open_quotes);
 	RUN(columns_are_found_by_name);

@@ -232,7 +232,7 @@ print_operation(Arena *arena, const WavePlan *plan, const Operation *operation)
 }
 
 static const char *
-print_hold(Arena *arena, const Hold *hold)
+print_hold(Arena *arena, const Finding *hold)
 {
 	bool		earlier = hold->row->start < day_from_calendar(2025, 7, 1);
 
@@ -259,7 +259,7 @@ print_result(Arena *arena, const Reconciliation *result)
 	for (const Operation *operation = result->operations; operation != NULL; operation = operation->next)
 		if (!operation->held)
 			parts[count++] = print_operation(arena, &plan, operation);
-	for (const Hold *hold = result->holds; hold != NULL; hold = hold->next)
+	for (const Finding *hold = result->holds; hold != NULL; hold = hold->next)
 		parts[count++] = print_hold(arena, hold);
 	qsort(parts, count, sizeof(parts[0]), compare_strings);
 	for (size_t i = 0; i < count; i++)
@@ -270,7 +270,18 @@ print_result(Arena *arena, const Reconciliation *result)
 static LayoutField fields[SENR_FIELD_COUNT];
 static Layout layout = {"senr", "SENR", NULL, FORMAT_CARET, HEADER_NEVER,
 SENR_FIELD_COUNT, SENR_FIELD_COUNT, fields};
-static RuleBook rules = {.layout = &layout};
+/* The rules that the cases break. */
+static const Rule known_rules[] = {
+	{"SENR-EXIT-PAIR", "GERR0001", RULE_FATAL},
+	{"SENR0018", "SENR0018", RULE_FATAL},
+	{"SENR0175", "SENR0175", RULE_FATAL},
+	{"SENR0187", "SENR0187", RULE_FATAL},
+	{"SENR0302", "SENR0302", RULE_FATAL},
+	{"SENR0586", "SENR0586", RULE_FATAL},
+	{"SENR0587", "SENR0587", RULE_FATAL},
+};
+static RuleBook rules = {.layout = &layout, .rules = known_rules,
+	.rule_count = sizeof(known_rules) / sizeof(known_rules[0])};
 
 static void
 out_of_memory(size_t wanted)

@@ -46,11 +46,17 @@ unit_check_int(int64_t wanted, int64_t found, const char *file, int line, const 
 static inline void
 unit_check_text(const char *wanted, FieldText found, const char *file, int line, const char *what)
 {
-	bool		good = strlen(wanted) == found.length &&
-		memcmp(wanted, found.data, found.length) == 0;
+	size_t		length = strlen(wanted);
+	size_t		same = 0;
 
-	if (!unit_check(good, file, line, what))
-		printf("#   wanted '%s'\n#   found  '%.*s'\n", wanted, (int) found.length, found.data);
+	while (same < length && same < found.length && wanted[same] == found.data[same])
+		same++;
+	if (unit_check(same == length && same == found.length, file, line, what))
+		return;
+	printf("#   the first %zu bytes are right; then\n", same);
+	printf("#   wanted '%.200s'\n", wanted + same);
+	printf("#   found  '%.*s'\n", found.length - same < 200 ? (int) (found.length - same) : 200,
+		   found.data + same);
 }
 
 static inline FieldText

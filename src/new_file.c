@@ -1,0 +1,140 @@
+/*-------------------------------------------------------------------------
+ *
+ * new_file.c
+ *	  A file of the server that appears under its name only when it is whole.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "new_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "catalog/pg_authid.h"
+#include "miscadmin.h"
+#include "storage/fd.h"
+#include "utils/acl.h"
+#include "utils/memutils.h"
+
+#include "compat.h"
+#include "file_source.h"
+
+struct NewFile
+{
+	char	   *path;
+	char	   *temporary;
+	int			descriptor;
+	bool		published;
+	MemoryContextCallback at_end;
+};
+
+void
+new_file_check_permission(const char *hint)
+{
+	if (!has_privs_of_role(GetUserId(), ROLE_PG_WRITE_SERVER_FILES))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to write files on the server"),
+				 errdetail("Only roles with privileges of the \"%s\" role may do that.",
+						   "pg_write_server_files"),
+				 errhint("%s", hint)));
+}
+
+/* A device, a pipe or a link would vanish under the new file. */
+static void
+check_place(const char *path)
+{
+	struct stat status;
+
+	if (lstat(path, &status) == 0 && !S_ISREG(status.st_mode))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a regular file", path),
+				 errhint("Give the path of a new file, or of one that may be replaced.")));
+}
+
+static char *
+temporary_name(const char *path)
+{
+	const char *name = last_dir_separator(path) + 1;
+
+	return psprintf("%.*s.%s.%d.tmp", (int) (name - path), path, name, MyProcPid);
+}
+
+static void
+discard_unpublished(void *context)
+{
+	NewFile    *file = context;
+
+	if (!file->published)
+		unlink(file->temporary);
+}
+
+NewFile *
+new_file_create(const char *path)
+{
+	/* Its end is the end of the (sub)transaction, whatever ends that. */
+	MemoryContext caller = MemoryContextSwitchTo(CurTransactionContext);
+	NewFile    *file = palloc0(sizeof(NewFile));
+
+	file_source_check_path(path);
+	file->path = pstrdup(path);
+	canonicalize_path(file->path);
+	check_place(file->path);
+	file->temporary = temporary_name(file->path);
+	file->descriptor = OpenTransientFilePerm(file->temporary, O_CREAT | O_EXCL | O_WRONLY | PG_BINARY,
+											 S_IRUSR | S_IWUSR);
+	if (file->descriptor < 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not create file \"%s\": %m", file->path)));
+
+	file->at_end.func = discard_unpublished;
+	file->at_end.arg = file;
+	MemoryContextRegisterResetCallback(CurTransactionContext, &file->at_end);
+	MemoryContextSwitchTo(caller);
+	return file;
+}
+
+void
+new_file_write(void *context, const char *bytes, int length)
+{
+	NewFile    *file = context;
+
+	errno = 0;
+	if (write(file->descriptor, bytes, length) != length)
+	{
+		if (errno == 0)
+			errno = ENOSPC;		/* a short write without a reason */
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not write file \"%s\": %m", file->path)));
+	}
+}
+
+void
+new_file_close(NewFile *file)
+{
+	if (pg_fsync(file->descriptor) != 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not flush file \"%s\": %m", file->path)));
+	if (CloseTransientFile(file->descriptor) != 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not close file \"%s\": %m", file->path)));
+}
+
+void
+new_file_publish(NewFile *file)
+{
+	durable_rename(file->temporary, file->path, ERROR);
+	file->published = true;
+}
+
+const char *
+new_file_path(const NewFile *file)
+{
+	return file->path;
+}
