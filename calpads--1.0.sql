@@ -1233,6 +1233,9 @@ BEGIN
 				DETAIL = SQLERRM,
 				HINT = format('Give the table that column, or make a view %s of your own first.', qualified_name);
 	END;
+	-- A dump restores the view from its own text, which spells out some aliases:
+	-- the hash has to be that of the restored view too.
+	EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', qualified_name, pg_get_viewdef(qualified_name::regclass));
 	EXECUTE format('COMMENT ON VIEW %s IS %L', qualified_name, shipped.description);
 	INSERT INTO calpads.sis_view (schema_name, view_name, definition_hash)
 		VALUES (schema_name, view_name, md5(pg_get_viewdef(qualified_name::regclass)))
@@ -2441,6 +2444,7 @@ BEGIN
 		IF NOT force THEN
 			PERFORM calpads.check_removals(new_batch);
 		END IF;
+		PERFORM calpads.record_rehearsal(new_batch, force);
 		INSERT INTO calpads.file_event (file_id, status)
 		SELECT f.file_id, f.status FROM calpads.extract_file f WHERE f.batch_id = new_batch ORDER BY f.seq;
 		PERFORM calpads.refresh_file_status(new_batch, NULL);
@@ -2487,7 +2491,8 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION calpads.extract_lines(bigint) IS
 	'the records of a file in their order, without CR LF; COPY (SELECT * FROM calpads.extract_lines(7)) TO … '
-	'WITH (FORMAT calpads) gives the bytes of calpads.file_content(7)';
+	'WITH (FORMAT calpads) gives the bytes of calpads.file_content(7). The library brings the format: a session that has '
+	'not called it yet says SELECT calpads.today() first, or session_preload_libraries has it from the start';
 
 CREATE FUNCTION calpads.write_extract(batch_id bigint, directory text) RETURNS SETOF text
 	LANGUAGE c STRICT
@@ -2824,6 +2829,8 @@ $$;
 COMMENT ON FUNCTION calpads.rehearsal_state(bigint) IS
 	'lines of what CALPADS held of the batch''s students before the files that are replayed, in their order';
 
+-- OFFSET 0 keeps the choice of students out of the mapping, which the planner
+-- would else work out student by student.
 CREATE FUNCTION calpads.rehearsal_picture(batch_id bigint, OUT line_no bigint, OUT line text) RETURNS SETOF record
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
@@ -2833,7 +2840,7 @@ DECLARE
 BEGIN
 	SELECT b.* INTO batch FROM calpads.batch b WHERE b.batch_id = rehearsal_picture.batch_id;
 	RETURN QUERY EXECUTE format('SELECT row_number() OVER (ORDER BY p.ssid COLLATE "C", '
-			'p.enrollment_start_date, p.school_of_attendance COLLATE "C"), %s FROM (%s) p '
+			'p.enrollment_start_date, p.school_of_attendance COLLATE "C"), %s FROM (%s OFFSET 0) p '
 			'WHERE p.ssid IN (SELECT calpads.batch_students($1)) ORDER BY 1',
 			calpads.senr_line_expression(), calpads.sis_query(batch.lea, NULL))
 		USING batch.batch_id;

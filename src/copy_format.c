@@ -12,7 +12,9 @@
  * gives the bytes of calpads.file_content(7).  What is allowed to whom is as
  * in COPY.  The other direction is in upload.c.
  *
- * Commands with another format, or none, go on untouched.
+ * Commands with another format, or none, go on untouched.  The hook is there
+ * once the library is: after the first call of any of its functions, after
+ * LOAD, or from the start with session_preload_libraries.
  *
  *-------------------------------------------------------------------------
  */
@@ -39,8 +41,6 @@
 #include "line_writer.h"
 #include "new_file.h"
 #include "upload.h"
-
-#define BLOCK (256 * 1024)
 
 /* Progress is reported after so many rows. */
 #define PROGRESS_ROWS 1000
@@ -340,7 +340,7 @@ copy_to_file(const CopyStmt *stmt, const char *source, PlannedStmt *plan)
 {
 	NewFile    *file = new_file_create(stmt->filename);
 	uint64		rows = write_rows(plan, source,
-								  line_writer_create(stmt->filename, file_encoding(stmt), BLOCK,
+								  line_writer_create(stmt->filename, file_encoding(stmt), LINE_WRITER_BLOCK,
 													 new_file_write, file),
 								  false);
 

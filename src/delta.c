@@ -54,7 +54,7 @@ typedef enum DeltaColumn
 typedef struct LeaPlan
 {
 	char	   *lea;
-	WavePlan	plan;
+	WavePlan   *plan;
 	struct LeaPlan *next;
 } LeaPlan;
 
@@ -62,9 +62,10 @@ typedef struct Delta
 {
 	ReconcileOptions options;
 	TupleDesc	record_description; /* calpads.senr */
-	Tuplestorestate *pending;	/* rows whose file_no is still block and position */
+	Tuplestorestate *pending;	/* rows whose file_no is still shape and place */
 	TupleDesc	pending_description;
 	LeaPlan    *plans;
+	Arena	   *plan_arena;
 	MemoryContext call_context; /* outlives the pictures; the plans are in it */
 	Arena	   *arena;
 	MemoryContext student_context;
@@ -77,12 +78,13 @@ plan_of(Delta *delta, const char *lea)
 
 	for (plan = delta->plans; plan != NULL; plan = plan->next)
 		if (strcmp(plan->lea, lea) == 0)
-			return &plan->plan;
+			return plan->plan;
 	plan = MemoryContextAllocZero(delta->call_context, sizeof(LeaPlan));
 	plan->lea = MemoryContextStrdup(delta->call_context, lea);
+	plan->plan = wave_plan_create(delta->plan_arena);
 	plan->next = delta->plans;
 	delta->plans = plan;
-	return &plan->plan;
+	return plan->plan;
 }
 
 /* ---- values ----------------------------------------------------------------- */
@@ -187,7 +189,7 @@ put_operation(Delta *delta, const char *lea, const char *ssid, const Operation *
 
 	set_text(values, nulls, DELTA_KIND, "operation");
 	set_key(values, nulls, lea, ssid, operation->record);
-	values[DELTA_FILE_NO] = Int32GetDatum(operation->block << 16 | operation->position);
+	values[DELTA_FILE_NO] = Int32GetDatum(operation->shape << 8 | operation->place);
 	set_text(values, nulls, DELTA_CATEGORY, operation_category_name(operation->category));
 	set_text(values, nulls, DELTA_TRANSACTION_TYPE, operation->record->value[SENR_TRANSACTION_TYPE]);
 	set_text(values, nulls, DELTA_REASON, operation_reason_code(operation->reason));
@@ -228,7 +230,7 @@ visit_student(void *context, const char *lea, const char *ssid, const Student *s
 	WavePlan   *plan = plan_of(delta, lea);
 	MemoryContext old_context = MemoryContextSwitchTo(delta->student_context);
 
-	wave_plan_add(plan, result.operations);
+	wave_plan_add(plan, result.operations, delta->options.today);
 	for (const Operation *operation = result.operations; operation != NULL; operation = operation->next)
 		if (!operation->held)
 			put_operation(delta, lea, ssid, operation);
@@ -241,12 +243,14 @@ visit_student(void *context, const char *lea, const char *ssid, const Student *s
 
 /* ---- the function -------------------------------------------------------------- */
 
-/* Now that all students are known, blocks and positions become file numbers. */
+/* Now that all students are known, shapes and places become file numbers. */
 static void
 put_numbered(Delta *delta, ReturnSetInfo *result)
 {
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(delta->pending_description, &TTSOpsMinimalTuple);
 
+	for (LeaPlan *plan = delta->plans; plan != NULL; plan = plan->next)
+		wave_plan_finish(plan->plan);
 	while (tuplestore_gettupleslot(delta->pending, true, false, slot))
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -257,7 +261,7 @@ put_numbered(Delta *delta, ReturnSetInfo *result)
 			char	   *lea = TextDatumGetCString(slot->tts_values[DELTA_LEA]);
 
 			slot->tts_values[DELTA_FILE_NO] =
-				Int32GetDatum(wave_file_number(plan_of(delta, lea), place >> 16, place & 0xFFFF));
+				Int32GetDatum(wave_file_number(plan_of(delta, lea), place >> 8, place & 0xFF));
 			pfree(lea);
 		}
 		tuplestore_putvalues(result->setResult, result->setDesc, slot->tts_values, slot->tts_isnull);
@@ -305,6 +309,7 @@ calpads_reconcile_senr(PG_FUNCTION_ARGS)
 	delta.call_context = context;
 	delta.student_context = AllocSetContextCreate(context, "calpads student", ALLOCSET_DEFAULT_SIZES);
 	delta.arena = calpads_make_arena();
+	delta.plan_arena = calpads_make_arena();
 
 	SPI_connect();
 	set_options(&delta.options);

@@ -22,7 +22,6 @@
 #include "new_file.h"
 #include "query.h"
 
-#define BLOCK (256 * 1024)
 #define FETCH_ROWS 1000
 
 void
@@ -90,7 +89,7 @@ add_fetched_lines(LineWriter *writer)
 void
 extract_send(const ExtractFile *file, LineSink sink, void *context)
 {
-	LineWriter *writer = line_writer_create(file->name, file->encoding, BLOCK, sink, context);
+	LineWriter *writer = line_writer_create(file->name, file->encoding, LINE_WRITER_BLOCK, sink, context);
 	Portal		portal = SPI_cursor_open_with_args(NULL,
 												   psprintf("SELECT * FROM calpads.extract_lines(%s)",
 															file->file_id),

@@ -13,6 +13,9 @@
 
 #include "postgres.h"
 
+/* A block for files; a client that wants line by line gets blocks of 0 bytes. */
+#define LINE_WRITER_BLOCK (256 * 1024)
+
 typedef struct LineWriter LineWriter;
 
 /* Takes the next bytes of the file; the context is that of the LineWriter. */

@@ -24,10 +24,22 @@
 #define SHOWN_ERRORS 3
 #define SHOWN_SCHOOLS 10
 
-/* What a column of the baseline is filled from, beside positions of fields. */
-#define SOURCE_NOTHING (-1)
-#define SOURCE_LOAD_ID (-2)
-#define SOURCE_LINE_NO (-3)
+/* What a column of the baseline is filled with. */
+typedef enum ColumnSource
+{
+	SOURCE_NOTHING,
+	SOURCE_LOAD_ID,
+	SOURCE_LINE_NO,
+	SOURCE_DATE,				/* a field of the record */
+	SOURCE_TEXT					/* the same */
+} ColumnSource;
+
+typedef struct BaselineColumn
+{
+	ColumnSource source;
+	int			field;			/* position in the record */
+	bool		required;
+} BaselineColumn;
 
 typedef struct School
 {
@@ -65,7 +77,7 @@ struct RowLoader
 	int			exit_date_field;	/* -1 = it has no exits */
 
 	RowWriter  *baseline;
-	int		   *sources;		/* of the baseline's columns */
+	BaselineColumn *columns;
 	int			column_count;
 	RowWriter  *errors;
 	KeySet	   *keys;
@@ -144,28 +156,45 @@ find_forms(RowLoader *loader)
 	}
 }
 
-/* Columns that the layout of the file's year does not have stay null. */
-static void
-find_sources(RowLoader *loader)
+static bool
+is_date(const LayoutField *field)
 {
-	TupleDesc	columns = RelationGetDescr(loader->baseline->relation);
+	return field->type == FIELD_DATE8 || field->type == FIELD_DATE_MDY;
+}
 
-	loader->column_count = columns->natts;
-	loader->sources = palloc(columns->natts * sizeof(int));
-	for (int i = 0; i < columns->natts; i++)
+/* A column that the layout of the file's year does not have stays null. */
+static BaselineColumn
+describe_column(const RowLoader *loader, Form_pg_attribute attribute)
+{
+	const char *name = NameStr(attribute->attname);
+	BaselineColumn column = {SOURCE_NOTHING, 0, false};
+	int			field;
+
+	if (attribute->attisdropped)
+		return column;
+	field = layout_field_position(&loader->layout, name);
+	if (strcmp(name, "load_id") == 0)
+		column.source = SOURCE_LOAD_ID;
+	else if (strcmp(name, "line_no") == 0)
+		column.source = SOURCE_LINE_NO;
+	else if (field >= 0)
 	{
-		Form_pg_attribute column = TupleDescAttr(columns, i);
-		const char *name = NameStr(column->attname);
-
-		if (column->attisdropped)
-			loader->sources[i] = SOURCE_NOTHING;
-		else if (strcmp(name, "load_id") == 0)
-			loader->sources[i] = SOURCE_LOAD_ID;
-		else if (strcmp(name, "line_no") == 0)
-			loader->sources[i] = SOURCE_LINE_NO;
-		else
-			loader->sources[i] = layout_field_position(&loader->layout, name);
+		column.field = field;
+		column.source = is_date(&loader->fields[field]) ? SOURCE_DATE : SOURCE_TEXT;
+		column.required = loader->fields[field].required;
 	}
+	return column;
+}
+
+static void
+find_columns(RowLoader *loader)
+{
+	TupleDesc	attributes = RelationGetDescr(loader->baseline->relation);
+
+	loader->column_count = attributes->natts;
+	loader->columns = palloc(attributes->natts * sizeof(BaselineColumn));
+	for (int i = 0; i < attributes->natts; i++)
+		loader->columns[i] = describe_column(loader, TupleDescAttr(attributes, i));
 }
 
 static School *
@@ -227,7 +256,7 @@ row_loader_create(const OdsProcess *process, const Layout *layout, int64 load_id
 
 	loader->baseline = row_writer_open(process->baseline);
 	loader->errors = row_writer_open("load_error");
-	find_sources(loader);
+	find_columns(loader);
 	loader->keys = key_set_create();
 	initStringInfo(&loader->first_errors);
 	return loader;
@@ -354,47 +383,28 @@ row_loader_set_aside(RowLoader *loader, const Record *record, const char *messag
 
 /* ---- taking a record ---------------------------------------------------- */
 
-static bool
-is_date(const LayoutField *field)
-{
-	return field->type == FIELD_DATE8 || field->type == FIELD_DATE_MDY;
-}
-
 /* Checks a field and makes it the next value of the row; false when it is bad. */
 static bool
-add_field(RowLoader *loader, const Record *record, int position)
+add_field(RowLoader *loader, const Record *record, const BaselineColumn *column)
 {
-	const LayoutField *field = &loader->fields[position];
-	FieldText	value = record->fields[position];
+	const LayoutField *field = &loader->fields[column->field];
+	FieldText	value = field_normalise(field, record->fields[column->field]);
 	DayNumber	day;
-	FieldError	error;
+	FieldError	error = field_check(field, value, &day);
 
-	/* Half of the fields are empty. */
-	if (value.length == 0 && !field->required)
-	{
-		row_writer_add_null(loader->baseline);
-		return true;
-	}
-
-	value = field_normalise(field, value);
-	error = field_check(field, value, &day);
 	if (error != FIELD_OK)
-	{
-		row_writer_add_null(loader->baseline);
-		write_field_error(loader, record, position, field_error_rule(error),
+		write_field_error(loader, record, column->field, field_error_rule(error),
 						  field_error_message(error));
-		return false;
-	}
-	if (value.length == 0)
+	if (error != FIELD_OK || value.length == 0)
 		row_writer_add_null(loader->baseline);
-	else if (is_date(field))
+	else if (column->source == SOURCE_DATE)
 		row_writer_add_date(loader->baseline, day);
 	else
 	{
 		value = server_text(value);
 		row_writer_add_text(loader->baseline, value.data, value.length);
 	}
-	return true;
+	return error == FIELD_OK;
 }
 
 /* Puts the row together; false when one of its fields is bad. */
@@ -405,16 +415,17 @@ make_row(RowLoader *loader, const Record *record)
 
 	for (int i = 0; i < loader->column_count; i++)
 	{
-		int			source = loader->sources[i];
+		const BaselineColumn *column = &loader->columns[i];
 
-		if (source >= 0)
-			good &= add_field(loader, record, source);
-		else if (source == SOURCE_LOAD_ID)
+		if (column->source == SOURCE_LOAD_ID)
 			row_writer_add_bigint(loader->baseline, loader->load_id);
-		else if (source == SOURCE_LINE_NO)
+		else if (column->source == SOURCE_LINE_NO)
 			row_writer_add_bigint(loader->baseline, record->line_no);
-		else
+		else if (column->source == SOURCE_NOTHING ||
+				 (record->fields[column->field].length == 0 && !column->required))
 			row_writer_add_null(loader->baseline);
+		else
+			good &= add_field(loader, record, column);
 	}
 	return good;
 }

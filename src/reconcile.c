@@ -136,7 +136,7 @@ compare_twins(Work *work, const Enrollment *before, const Enrollment *target)
 	uint64_t	changed = enrollment_difference(before, target);
 	Operation  *operation;
 
-	if (changed == 0 || (enrollment_is_inert(before) && enrollment_is_inert(target)))
+	if (changed == 0)
 		return;
 	operation = add_operation(work, before, target);
 	operation->changed = changed;

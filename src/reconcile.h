@@ -52,8 +52,8 @@ typedef struct Operation
 	bool		demographics_kept;	/* gender and birth date of CALPADS were sent */
 	const char *explanation;
 	bool		held;
-	int			block;			/* wave.h */
-	int			position;
+	int			place;			/* wave.h: order among the student's operations */
+	int			shape;
 	struct Operation *next;
 } Operation;
 
@@ -92,7 +92,7 @@ typedef struct ReconcileOptions
 
 typedef struct Reconciliation
 {
-	Operation  *operations;		/* those not held have their block and position */
+	Operation  *operations;		/* those not held have their place */
 	Finding    *holds;			/* reasons why a record is not sent */
 	Finding    *warnings;		/* about records that are sent */
 } Reconciliation;

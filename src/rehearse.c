@@ -360,6 +360,18 @@ refuse(Judgement *judgement, const char *rule, int field, const char *explanatio
 	judgement->end = &refusal->next;
 }
 
+/*
+ * Whether a rule refuses, warns or is off, calpads.rule says; only what is no
+ * record of the file at all, and what the order of the files rests on
+ * (SENR0178, SENR0027), is refused in any case.
+ */
+static void
+refuse_by_book(Judgement *judgement, const char *rule, int field, const char *explanation)
+{
+	if (rule_severity(judgement->rehearsal->rules, rule) == RULE_FATAL)
+		refuse(judgement, rule, field, explanation);
+}
+
 static const char *
 date_words(Arena *arena, DayNumber number)
 {
@@ -454,7 +466,7 @@ static void
 judge_submitter(Judgement *judgement)
 {
 	if (!says(judgement->record->row, SENR_REPORTING_LEA, judgement->rehearsal->lea))
-		refuse(judgement, "SENR0001", SENR_REPORTING_LEA, "The reporting LEA is not the one that submits "
+		refuse_by_book(judgement, "SENR0001", SENR_REPORTING_LEA, "The reporting LEA is not the one that submits "
 			   "the file.");
 }
 
@@ -500,7 +512,7 @@ judge_demographics(Judgement *judgement)
 		return;
 	if (!says(row, SENR_GENDER, text_of(known, SENR_GENDER)) ||
 		strncmp(text_of(row, SENR_BIRTH_DATE), text_of(known, SENR_BIRTH_DATE), 4) != 0)
-		refuse(judgement, "SENR0035", SENR_GENDER, "Gender and birth year are not those that CALPADS has of "
+		refuse_by_book(judgement, "SENR0035", SENR_GENDER, "Gender and birth year are not those that CALPADS has of "
 			   "the student.");
 }
 
@@ -522,11 +534,11 @@ judge_beside(Judgement *judgement, const Row *other, const char *where)
 			   arena_print(arena, "It overlaps %s%s; an LEA has one primary enrollment of a student at a "
 						   "time.", row_words(arena, other), where));
 	if (exits_after(row, other) || exits_after(other, row))
-		refuse(judgement, "SENR0586", SENR_EXIT_DATE,
+		refuse_by_book(judgement, "SENR0586", SENR_EXIT_DATE,
 			   arena_print(arena, "With %s%s, one of the two exits after the student's graduation.",
 						   row_words(arena, other), where));
 	if (is_open_beside(row, other) || is_open_beside(other, row))
-		refuse(judgement, "SENR0587", SENR_EXIT_DATE,
+		refuse_by_book(judgement, "SENR0587", SENR_EXIT_DATE,
 			   arena_print(arena, "With %s%s, a graduate has an open enrollment.",
 						   row_words(arena, other), where));
 }
@@ -565,10 +577,10 @@ judge_deletion(Judgement *judgement)
 	const Record *record = judgement->record;
 
 	if (find_row(record->student->rows, record->row) == NULL)
-		refuse(judgement, "SENR0181", -1, "CALPADS has no row with this school, SSID and start date to "
+		refuse_by_book(judgement, "SENR0181", -1, "CALPADS has no row with this school, SSID and start date to "
 			   "delete.");
 	else if (rows_left(record->student) == 0)
-		refuse(judgement, "SENR0180", -1, "The file deletes the last enrollment of the student.");
+		refuse_by_book(judgement, "SENR0180", -1, "The file deletes the last enrollment of the student.");
 }
 
 /* ---- rules inside the file -------------------------------------------------------- */
@@ -592,7 +604,7 @@ judge_inside_file(Judgement *judgement)
 
 	if (earlier != NULL)
 	{
-		refuse(judgement, "IVR0034", -1,
+		refuse_by_book(judgement, "IVR0034", -1,
 			   arena_print(arena, "Line %lld of the file has the same school, SSID and start date.",
 						   (long long) earlier->line_no));
 		return;
@@ -720,8 +732,9 @@ rehearsal_end_file(Rehearsal *rehearsal)
 {
 	FileVerdict verdict = judge_file(rehearsal);
 
-	if (verdict.refused == 0)
-		for (const Record *record = rehearsal->records; record != NULL; record = record->next)
+	for (const Record *record = rehearsal->records; record != NULL && verdict.refused == 0;
+		 record = record->next)
+		if (record->student != NULL)
 			take_row(record->student, record->row);
 	begin_file(rehearsal);
 	return verdict;

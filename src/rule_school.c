@@ -165,6 +165,14 @@ offers_grade(const SchoolGrades *school, int grade)
 	return lowest <= grade && grade <= school->highest_grade;
 }
 
+static const char *
+grade_words(Arena *arena, int grade)
+{
+	if (grade <= 0)
+		return grade == 0 ? "KN" : grade == -1 ? "TK" : "PS";
+	return arena_print(arena, "%02d", grade < 12 ? grade : 12);
+}
+
 static void
 check_grade_span(Check *check)
 {
@@ -172,10 +180,14 @@ check_grade_span(Check *check)
 	const SchoolGrades *school = code != NULL ? find_school(check->book, code) : NULL;
 	int			grade = grade_number(value_of(check, SENR_GRADE));
 
-	if (school != NULL && school->lowest_grade != GRADE_UNKNOWN && grade != GRADE_UNKNOWN &&
-		!offers_grade(school, grade))
-		break_rule_at(check, "SENR0269", SENR_GRADE, "The school does not have this grade (LOC.LO to "
-					  "LOC.HI).", "ENR.GR, or LOC.LO and LOC.HI");
+	if (school == NULL || school->lowest_grade == GRADE_UNKNOWN || grade == GRADE_UNKNOWN ||
+		offers_grade(school, grade))
+		return;
+	break_rule_at(check, "SENR0269", SENR_GRADE,
+				  arena_print(check->arena, "The school has the grades %s to %s.",
+							  grade_words(check->arena, school->lowest_grade),
+							  grade_words(check->arena, school->highest_grade)),
+				  "ENR.GR, or LOC.LO and LOC.HI");
 }
 
 /* ---- kind and type of the school ---------------------------------------------------- */

@@ -9,6 +9,54 @@
 
 #include <string.h>
 
+/* Students with more exits and updates than this are posted in one fixed order. */
+#define GRAPH_SIZE 10
+#define GRAPH_STATES (1 << GRAPH_SIZE)
+
+/* The longest row of files that is looked for; beyond it the simple plan stays. */
+#define SEARCH_FILES 24
+#define SEARCH_WORK 20000000
+
+/* Exits and updates in turn serve any shape in twice as many files as it has operations. */
+#define MAX_FILES (3 * RECONCILE_MAX_ROWS)
+
+/*
+ * What the exits and updates of one student need: operation i is an update or
+ * an exit, and comes after the operations in needs[i].
+ */
+typedef struct Shape
+{
+	int			count;
+	bool		update[RECONCILE_MAX_ROWS];
+	bool		chain;			/* more than GRAPH_SIZE: each one needs the one before */
+	unsigned	needs[GRAPH_SIZE];
+	int			file[RECONCILE_MAX_ROWS];	/* the plan: position among the files */
+	struct Shape *next;
+	int			number;
+} Shape;
+
+/* What of one shape may have been posted: sets of operations, or a length. */
+typedef struct Progress
+{
+	unsigned char reached[GRAPH_STATES / 8];
+	int			length;
+} Progress;
+
+struct WavePlan
+{
+	Arena	   *arena;
+	bool		removals;
+	Shape	   *shapes;
+	int			shape_count;
+	bool		update[MAX_FILES];	/* the files after the removals */
+	int			file_count;
+	const Shape **by_number;
+	int64_t		step_work;		/* sets that one step of all shapes looks at */
+	int64_t		work;			/* of the search so far */
+};
+
+/* ---- one student ------------------------------------------------------------ */
+
 /*
  * Must `later` wait until `earlier` is posted?  It must when its record
  * cannot stand beside the row as it was, for CALPADS looks at the row as it
@@ -22,47 +70,61 @@ waits_for(const Operation *later, const Operation *earlier, DayNumber today)
 }
 
 static bool
+is_open(const Operation *operation)
+{
+	return !operation->held && operation->place < 0;
+}
+
+static bool
 is_ready(const Operation *operation, const Operation *all, DayNumber today)
 {
 	for (const Operation *other = all; other != NULL; other = other->next)
-		if (!other->held && other->block < 0 && waits_for(operation, other, today))
+		if (is_open(other) && waits_for(operation, other, today))
 			return false;
 	return true;
 }
 
 /*
- * Of two ready operations, which goes first?  Start dates in order, closed
- * rows before the open one, a graduation after everything else (nothing may
- * be open or exit later than it: SENR0586, SENR0587).
+ * Of two ready operations, which goes first?  Exits before updates, start
+ * dates in order, closed rows before the open one, a graduation after
+ * everything else (nothing may be open or exit later than it: SENR0586,
+ * SENR0587).
  */
 static bool
 goes_before(const Operation *a, const Operation *b)
 {
 	bool		a_graduates = enrollment_has(a->record, SENR_COMPLETION, "100");
 	bool		b_graduates = enrollment_has(b->record, SENR_COMPLETION, "100");
-	int			schools;
 
+	if (a->category != b->category)
+		return a->category < b->category;
 	if (a_graduates != b_graduates)
 		return b_graduates;
 	if (a->record->start != b->record->start)
 		return a->record->start < b->record->start;
 	if (a->record->end != b->record->end)
 		return a->record->end < b->record->end;
-	schools = strcmp(a->record->value[SENR_SCHOOL], b->record->value[SENR_SCHOOL]);
-	return schools < 0;
+	return strcmp(a->record->value[SENR_SCHOOL], b->record->value[SENR_SCHOOL]) < 0;
 }
 
 static Operation *
-next_of_category(Operation *operations, OperationCategory category, DayNumber today)
+next_ready(Operation *operations, DayNumber today)
 {
 	Operation  *next = NULL;
 
 	for (Operation *operation = operations; operation != NULL; operation = operation->next)
-		if (!operation->held && operation->block < 0 && operation->category == category &&
-			is_ready(operation, operations, today) &&
+		if (is_open(operation) && is_ready(operation, operations, today) &&
 			(next == NULL || goes_before(operation, next)))
 			next = operation;
 	return next;
+}
+
+static Operation *
+first_open(Operation *operations)
+{
+	while (operations != NULL && !is_open(operations))
+		operations = operations->next;
+	return operations;
 }
 
 /* All removals stand in the first file: each of them only needs its row. */
@@ -71,65 +133,385 @@ place_removals(Operation *operations)
 {
 	for (Operation *operation = operations; operation != NULL; operation = operation->next)
 	{
-		bool		removal = operation->category == CATEGORY_REMOVALS;
-
-		operation->block = removal ? 0 : -1;
-		operation->position = 0;
+		operation->shape = WAVE_REMOVAL;
+		operation->place = operation->category == CATEGORY_REMOVALS ? 0 : -1;
 	}
 }
 
-static Operation *
-first_unplaced(Operation *operations)
-{
-	while (operations != NULL && (operations->held || operations->block >= 0))
-		operations = operations->next;
-	return operations;
-}
-
-/*
- * Blocks 1, 3, 5, … are Exits, 2, 4, 6, … Updates.  A block takes all that is
- * ready, one file after the other, before the next block begins; so the
- * number of files is the longest chain in each.
- */
 Operation *
 wave_order(Operation *operations, DayNumber today)
 {
-	Operation  *stuck;
+	Operation  *next;
+	int			place = 0;
 
 	place_removals(operations);
-	for (int block = 1; (stuck = first_unplaced(operations)) != NULL; block++)
-	{
-		OperationCategory category = block % 2 ? CATEGORY_EXITS : CATEGORY_UPDATES;
-		Operation  *operation;
-		int			position = 0;
+	while ((next = next_ready(operations, today)) != NULL)
+		next->place = place++;
+	return first_open(operations);
+}
 
-		if (block >= WAVE_MAX_BLOCKS ||
-			(next_of_category(operations, CATEGORY_EXITS, today) == NULL &&
-			 next_of_category(operations, CATEGORY_UPDATES, today) == NULL))
-			return stuck;
-		while ((operation = next_of_category(operations, category, today)) != NULL)
+/* ---- shapes ----------------------------------------------------------------- */
+
+WavePlan *
+wave_plan_create(Arena *arena)
+{
+	WavePlan   *plan = arena_allocate(arena, sizeof(WavePlan));
+
+	plan->arena = arena;
+	return plan;
+}
+
+static bool
+is_placed(const Operation *operation)
+{
+	return !operation->held && operation->category != CATEGORY_REMOVALS;
+}
+
+static void
+describe_shape(Shape *shape, const Operation *operations, DayNumber today)
+{
+	memset(shape, 0, sizeof(*shape));
+	for (const Operation *operation = operations; operation != NULL; operation = operation->next)
+		if (is_placed(operation))
 		{
-			operation->block = block;
-			operation->position = position++;
+			shape->count++;
+			shape->update[operation->place] = operation->category == CATEGORY_UPDATES;
 		}
-	}
-	return NULL;
+	shape->chain = shape->count > GRAPH_SIZE;
+	if (shape->chain)
+		return;
+	for (const Operation *later = operations; later != NULL; later = later->next)
+		for (const Operation *earlier = operations; earlier != NULL; earlier = earlier->next)
+			if (is_placed(later) && is_placed(earlier) && waits_for(later, earlier, today))
+				shape->needs[later->place] |= 1u << earlier->place;
+}
+
+static bool
+same_shape(const Shape *a, const Shape *b)
+{
+	return a->count == b->count && memcmp(a->update, b->update, sizeof(a->update)) == 0 &&
+		memcmp(a->needs, b->needs, sizeof(a->needs)) == 0;
+}
+
+static const Shape *
+keep_shape(WavePlan *plan, const Shape *wanted)
+{
+	Shape	  **end = &plan->shapes;
+
+	for (; *end != NULL; end = &(*end)->next)
+		if (same_shape(*end, wanted))
+			return *end;
+	*end = arena_allocate(plan->arena, sizeof(Shape));
+	**end = *wanted;
+	(*end)->number = WAVE_REMOVAL + ++plan->shape_count;
+	return *end;
 }
 
 void
-wave_plan_add(WavePlan *plan, const Operation *operations)
+wave_plan_add(WavePlan *plan, Operation *operations, DayNumber today)
 {
-	for (; operations != NULL; operations = operations->next)
-		if (!operations->held && plan->files[operations->block] <= operations->position)
-			plan->files[operations->block] = operations->position + 1;
+	Shape		wanted;
+	const Shape *shape;
+
+	describe_shape(&wanted, operations, today);
+	shape = wanted.count > 0 ? keep_shape(plan, &wanted) : NULL;
+	for (Operation *operation = operations; operation != NULL; operation = operation->next)
+		if (is_placed(operation))
+			operation->shape = shape->number;
+		else if (!operation->held)
+			plan->removals = true;
+}
+
+/* ---- progress of a shape, file by file ---------------------------------------- */
+
+static bool
+is_reached(const Progress *progress, unsigned set)
+{
+	return progress->reached[set / 8] & (1u << set % 8);
+}
+
+static void
+reach(Progress *progress, unsigned set)
+{
+	progress->reached[set / 8] |= (unsigned char) (1u << set % 8);
+}
+
+static Progress
+start_of(void)
+{
+	Progress	progress = {{0}, 0};
+
+	reach(&progress, 0);
+	return progress;
+}
+
+/* May operation i be posted next, in a file of that category? */
+static bool
+may_follow(const Shape *shape, unsigned set, int i, bool update)
+{
+	return !(set & (1u << i)) && shape->update[i] == update && (shape->needs[i] & ~set) == 0;
+}
+
+/*
+ * One file more: in it goes one operation of the student if any can.  To post
+ * what can be posted never does harm.
+ */
+static void
+step_from(const Shape *shape, unsigned set, bool update, Progress *after)
+{
+	bool		stays = true;
+
+	for (int i = 0; i < shape->count; i++)
+		if (may_follow(shape, set, i, update))
+		{
+			reach(after, set | 1u << i);
+			stays = false;
+		}
+	if (stays)
+		reach(after, set);
+}
+
+static Progress
+step(const Shape *shape, const Progress *before, bool update)
+{
+	Progress	after = {{0}, before->length};
+
+	if (shape->chain)
+	{
+		after.length += before->length < shape->count && shape->update[before->length] == update;
+		return after;
+	}
+	for (unsigned set = 0; set < 1u << shape->count; set++)
+		if (is_reached(before, set))
+			step_from(shape, set, update, &after);
+	return after;
+}
+
+static bool
+is_complete(const Shape *shape, const Progress *progress)
+{
+	return shape->chain ? progress->length == shape->count :
+		is_reached(progress, (1u << shape->count) - 1);
+}
+
+static int
+left_of_set(const Shape *shape, unsigned set, bool update)
+{
+	int			left = 0;
+
+	for (int i = 0; i < shape->count; i++)
+		left += !(set & (1u << i)) && shape->update[i] == update;
+	return left;
+}
+
+/* The least number of files of a category that the shape still needs. */
+static int
+files_left(const Shape *shape, const Progress *progress, bool update)
+{
+	int			least = shape->count;
+
+	if (shape->chain)
+	{
+		least = 0;
+		for (int i = progress->length; i < shape->count; i++)
+			least += shape->update[i] == update;
+		return least;
+	}
+	for (unsigned set = 0; set < 1u << shape->count; set++)
+		if (is_reached(progress, set))
+		{
+			int			left = left_of_set(shape, set, update);
+
+			least = left < least ? left : least;
+		}
+	return least;
+}
+
+/* ---- the plan ------------------------------------------------------------------ */
+
+static Progress *
+start_all(const WavePlan *plan)
+{
+	Progress   *all = arena_allocate(plan->arena, (size_t) plan->shape_count * sizeof(Progress));
+
+	for (int i = 0; i < plan->shape_count; i++)
+		all[i] = start_of();
+	return all;
+}
+
+static void
+step_all(const WavePlan *plan, const Progress *before, bool update, Progress *after)
+{
+	int			i = 0;
+
+	for (const Shape *shape = plan->shapes; shape != NULL; shape = shape->next, i++)
+		after[i] = step(shape, &before[i], update);
+}
+
+static bool
+all_complete(const WavePlan *plan, const Progress *all)
+{
+	int			i = 0;
+
+	for (const Shape *shape = plan->shapes; shape != NULL; shape = shape->next, i++)
+		if (!is_complete(shape, &all[i]))
+			return false;
+	return true;
+}
+
+/* The least number of files that are still needed for all. */
+static int
+all_files_left(const WavePlan *plan, const Progress *all)
+{
+	int			exits = 0,
+				updates = 0,
+				i = 0;
+
+	for (const Shape *shape = plan->shapes; shape != NULL; shape = shape->next, i++)
+	{
+		int			more_exits = files_left(shape, &all[i], false);
+		int			more_updates = files_left(shape, &all[i], true);
+
+		exits = more_exits > exits ? more_exits : exits;
+		updates = more_updates > updates ? more_updates : updates;
+	}
+	return exits + updates;
+}
+
+/*
+ * The simple plan: exits as long as they bring anybody forward, then updates,
+ * and so on; after many files one of each in turn, which cannot take long.
+ */
+static void
+plan_simply(WavePlan *plan)
+{
+	Progress   *all = start_all(plan);
+	Progress   *next = start_all(plan);
+	bool		update = false;
+
+	plan->file_count = 0;
+	while (!all_complete(plan, all))
+	{
+		bool		forward;
+
+		step_all(plan, all, update, next);
+		forward = memcmp(all, next, (size_t) plan->shape_count * sizeof(Progress)) != 0;
+		memcpy(all, next, (size_t) plan->shape_count * sizeof(Progress));
+		if (forward)
+			plan->update[plan->file_count++] = update;
+		if (!forward || plan->file_count >= RECONCILE_MAX_ROWS)
+			update = !update;
+	}
+}
+
+/* Can the rest be done with that many files?  Fills plan->update when it can. */
+static bool
+search(WavePlan *plan, const Progress *all, int position, int length, Progress *space)
+{
+	if (all_complete(plan, all))
+	{
+		plan->file_count = position;
+		return true;
+	}
+	if (position + all_files_left(plan, all) > length || plan->work > SEARCH_WORK)
+		return false;
+	for (int update = 0; update < 2; update++)
+	{
+		plan->work += plan->step_work;
+		step_all(plan, all, update, space);
+		plan->update[position] = update;
+		if (search(plan, space, position + 1, length, space + plan->shape_count))
+			return true;
+	}
+	return false;
+}
+
+/* Is there a shorter plan than the simple one? */
+static void
+plan_shortest(WavePlan *plan)
+{
+	WavePlan	simple = *plan;
+	Progress   *all = start_all(plan);
+	int			least = all_files_left(plan, all);
+	Progress   *space;
+
+	if (simple.file_count > SEARCH_FILES || simple.file_count == least)
+		return;
+	space = arena_allocate(plan->arena,
+						   (size_t) plan->shape_count * SEARCH_FILES * sizeof(Progress));
+	for (int length = least; length < simple.file_count; length++)
+		if (search(plan, all, 0, length, space))
+			return;
+	memcpy(plan->update, simple.update, sizeof(plan->update));
+	plan->file_count = simple.file_count;
+}
+
+/*
+ * Which file does each operation of a shape go to?  Backwards from the end it
+ * is a walk through what could be reached; forwards, as here, the first choice
+ * that still leads to the end.
+ */
+static bool
+assign(const WavePlan *plan, Shape *shape, unsigned set, int position)
+{
+	bool		stays = true;
+
+	if (set == (1u << shape->count) - 1)
+		return true;
+	if (position == plan->file_count)
+		return false;
+	for (int i = 0; i < shape->count; i++)
+		if (may_follow(shape, set, i, plan->update[position]))
+		{
+			stays = false;
+			shape->file[i] = position;
+			if (assign(plan, shape, set | 1u << i, position + 1))
+				return true;
+		}
+	return stays && assign(plan, shape, set, position + 1);
+}
+
+static void
+assign_chain(const WavePlan *plan, Shape *shape)
+{
+	int			next = 0;
+
+	for (int position = 0; position < plan->file_count && next < shape->count; position++)
+		if (shape->update[next] == plan->update[position])
+			shape->file[next++] = position;
+}
+
+static void
+index_shapes(WavePlan *plan)
+{
+	plan->by_number = arena_allocate(plan->arena,
+									 (size_t) (plan->shape_count + 1) * sizeof(Shape *));
+	for (const Shape *shape = plan->shapes; shape != NULL; shape = shape->next)
+	{
+		plan->by_number[shape->number] = shape;
+		plan->step_work += shape->chain ? 1 : INT64_C(1) << shape->count;
+	}
+}
+
+void
+wave_plan_finish(WavePlan *plan)
+{
+	index_shapes(plan);
+	if (plan->shape_count == 0)
+		return;
+	plan_simply(plan);
+	plan_shortest(plan);
+	for (Shape *shape = plan->shapes; shape != NULL; shape = shape->next)
+		if (shape->chain)
+			assign_chain(plan, shape);
+		else
+			assign(plan, shape, 0, 0);
 }
 
 int
-wave_file_number(const WavePlan *plan, int block, int position)
+wave_file_number(const WavePlan *plan, int shape, int place)
 {
-	int			number = position + 1;
-
-	for (int earlier = 0; earlier < block; earlier++)
-		number += plan->files[earlier];
-	return number;
+	if (shape == WAVE_REMOVAL)
+		return 1;
+	return plan->by_number[shape]->file[place] + 1 + (plan->removals ? 1 : 0);
 }

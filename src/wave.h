@@ -8,11 +8,10 @@
  * have happened stands in a later file, and no student stands twice in a
  * file of exits or updates.
  *
- * Files come in blocks: Removals, Exits, Updates, and again Exits, Updates
- * as long as somebody needs it (a row may have to change its status before
- * another can be lengthened).  A block has as many files as the longest row
- * of operations that any one student has in it; that is all that has to be
- * known of the other students.
+ * Removals are the first file: they only need their rows.  Exits and updates
+ * of one student are a small graph, its shape.  Students of one shape need
+ * the same, and there are few shapes; the shortest row of files that serves
+ * every shape is the plan.
  *
  * Server-free: includes no postgres.h.
  *
@@ -23,25 +22,35 @@
 
 #include "reconcile.h"
 
-#define WAVE_MAX_BLOCKS 64
-
-/* How many files each block needs; zero one to start with. */
-typedef struct WavePlan
-{
-	int			files[WAVE_MAX_BLOCKS];
-} WavePlan;
+typedef struct WavePlan WavePlan;
 
 /*
- * Gives every operation of one student that is not held its block and its
- * position in it.  Returns NULL, or an operation that can never be posted because the
+ * Gives every operation of one student that is not held its place: the
+ * number, from 0, in an order in which they could be posted one by one.
+ * Returns NULL, or an operation that can never be posted because the
  * operations wait for each other.
  */
 extern Operation *wave_order(Operation *operations, DayNumber today);
 
-/* Makes room in the plan for a student's operations that are not held. */
-extern void wave_plan_add(WavePlan *plan, const Operation *operations);
+/* A plan for the files of one LEA, in the arena, which must outlive it. */
+extern WavePlan *wave_plan_create(Arena *arena);
 
-/* Number of the file, from 1, over all blocks and without gaps. */
-extern int	wave_file_number(const WavePlan *plan, int block, int position);
+/*
+ * Makes room in the plan for a student's operations that are not held; they
+ * have been through wave_order.  Gives them their shape.
+ */
+extern void wave_plan_add(WavePlan *plan, Operation *operations, DayNumber today);
+
+/* All students are known: settles the files. */
+extern void wave_plan_finish(WavePlan *plan);
+
+/*
+ * Number of the file, from 1, of an operation with that shape and place.  The
+ * plan must be finished.
+ */
+extern int	wave_file_number(const WavePlan *plan, int shape, int place);
+
+/* Shape of all removals. */
+#define WAVE_REMOVAL 0
 
 #endif							/* CALPADS_WAVE_H */

@@ -1,7 +1,7 @@
 -- The SIS schema: its tables, its mapping views, the schools.
 
 BEGIN;
-SELECT plan(53);
+SELECT plan(54);
 
 -- create_sis_schema() --------------------------------------------------------------------
 
@@ -93,6 +93,15 @@ SELECT results_eq($$SELECT what FROM calpads.refresh_sis_views() WHERE object = 
 GRANT SELECT ON sis.senr TO pg_monitor;
 SELECT count(*) FROM calpads.refresh_sis_views() \g /dev/null
 SELECT ok(has_table_privilege('pg_monitor', 'sis.senr', 'SELECT'), 'and keeps its grants');
+DO $$
+DECLARE
+	definition text := pg_get_viewdef('sis.senr');
+BEGIN
+	DROP VIEW sis.senr;
+	EXECUTE 'CREATE VIEW sis.senr AS ' || definition;
+END
+$$;
+SELECT results_eq($$SELECT what FROM calpads.refresh_sis_views() WHERE object = 'sis.senr'$$, ARRAY['view renewed'], 'so is a view that was dumped and restored');
 DO $$BEGIN EXECUTE 'CREATE OR REPLACE VIEW sis.senr AS ' || replace(pg_get_viewdef('sis.senr'), '''SENR''', '''SENR-X'''); END$$;
 SELECT results_eq($$SELECT what FROM calpads.refresh_sis_views() WHERE object = 'sis.senr'$$, ARRAY['left alone: changed by hand'], 'a view that was changed by hand is left alone');
 SELECT matches(pg_get_viewdef('sis.senr'), 'SENR-X', 'as it is');

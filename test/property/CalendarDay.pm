@@ -10,7 +10,7 @@ use warnings;
 use Exporter qw(import);
 
 our @EXPORT_OK = qw(day_number date8 day_of age_on school_year
-  school_year_start academic_year add_days);
+  academic_year add_days);
 
 # Day number of a year, month and day that are known to exist.
 sub day_of
@@ -75,13 +75,6 @@ sub school_year
 	my $text = date8($number);
 	my $year = substr($text, 0, 4);
 	return substr($text, 4) ge '0701' ? $year + 0 : $year - 1;
-}
-
-# July 1 of a school year, as a day number.
-sub school_year_start
-{
-	my ($year) = @_;
-	return day_of($year, 7, 1);
 }
 
 # Academic Year ID (CCYY-CCYY) of the school year that holds a day.

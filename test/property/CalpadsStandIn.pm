@@ -20,11 +20,11 @@ use strict;
 use warnings;
 use Encode qw(decode encode);
 use Exporter qw(import);
-use CalendarDay qw(day_number date8 age_on school_year academic_year day_of);
+use CalendarDay qw(day_number age_on school_year academic_year day_of);
 use CalpadsCodes qw(code_problem grade_fits_exit grade_fits_completion);
 
 our @EXPORT_OK =
-  qw(@FIELDS @COMPARED_FIELDS record_line row_key is_inert overlaps);
+  qw(@FIELDS @COMPARED_FIELDS record_line row_key is_inert);
 
 # name, greatest length (0 = not checked), kind, required
 my @LAYOUT = (

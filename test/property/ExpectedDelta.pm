@@ -7,11 +7,10 @@ package ExpectedDelta;
 use strict;
 use warnings;
 use Exporter qw(import);
-use CalendarDay qw(add_days);
 use CalpadsStandIn qw(row_key);
 
 our @EXPORT_OK =
-  qw(expected_students shorter_succession can_be_sent most_of_one_student);
+  qw(expected_students shorter_succession most_of_one_student);
 
 # For each SSID with rows in the LEA or with differences a hash: differences
 # (see CalpadsStandIn::differences), by_key (row key => difference), before
@@ -66,8 +65,10 @@ sub is_unreachable
 #----------------------------------------------------------------------
 
 # Categories of files (array ref) into which the operations could go, fewer
-# files than the given number; undef when there is no such way.  students: SSID => { calpads (a stand-in that holds the student's
-# rows before), operations => [ { category, record } ] }.
+# files than the given number; undef when there is no such way.
+#
+# students: SSID => { calpads (a stand-in that holds the student's rows before),
+# operations => [ { category, record } ] }.
 #
 # A file has one category, Exits and Updates hold one record of a student, and
 # all removals go first, into one file.  Every succession of categories that is

@@ -24,27 +24,29 @@ our @EXPORT_OK = qw(lagging_rows);
 # The lags
 #----------------------------------------------------------------------
 
-my @LAGS = (
-	{ name => 'missing exit',         weight => 9, change => \&missing_exit },
-	{ name => 'wrong exit date',      weight => 6, change => \&wrong_exit_date },
-	{ name => 'wrong exit reason',    weight => 4, change => \&wrong_exit_reason },
-	{ name => 'closed early',      weight => 5, change => \&closed_early },
-	{ name => 'moved start',          weight => 9, change => \&moved_start },
-	{ name => 'wrong school',         weight => 5, change => \&wrong_school },
-	{ name => 'missing row',          weight => 7, change => \&missing_row },
-	{ name => 'no rows',              weight => 3, change => \&no_rows },
-	{ name => 'moved boundary',       weight => 16, change => \&moved_boundary },
-	{ name => 'program change unknown', weight => 14, change => \&unknown_program_change },
-	{ name => 'wrong detail',         weight => 9, change => \&wrong_detail },
-	{ name => 'N470 left over',       weight => 6, change => \&left_over },
-	{ name => 'N470 to revive',       weight => 5, change => \&wrongly_cancelled },
-	{ name => 'strange row',          weight => 6, change => \&strange_row },
-	{ name => 'only strange rows',    weight => 4, change => \&only_strange_rows },
-	{ name => 'earlier year open',    weight => 5, change => \&earlier_year_open },
-	{ name => 'earlier year unmatched', weight => 4, change => \&unmatched_earlier },
-	{ name => 'before the window',    weight => 3, change => \&before_window },
-	{ name => 'primary and secondary swapped', weight => 3, change => \&swapped_status },
-	{ name => 'never here',           weight => 3, change => sub { 1 } },
+# weight, name, change.  A student who was never here has no rows in the SIS
+# (RandomDistrict) and keeps those in CALPADS.
+my @LAGS = map { { weight => $_->[0], name => $_->[1], change => $_->[2] } } (
+	[  9, 'missing exit', \&missing_exit ],
+	[  6, 'wrong exit date', \&wrong_exit_date ],
+	[  4, 'wrong exit reason', \&wrong_exit_reason ],
+	[  5, 'closed early', \&closed_early ],
+	[  9, 'moved start', \&moved_start ],
+	[  5, 'wrong school', \&wrong_school ],
+	[  7, 'missing row', \&missing_row ],
+	[  3, 'no rows', \&no_rows ],
+	[ 16, 'moved boundary', \&moved_boundary ],
+	[ 14, 'program change unknown', \&unknown_program_change ],
+	[  9, 'wrong detail', \&wrong_detail ],
+	[  6, 'N470 left over', \&left_over ],
+	[  5, 'N470 to revive', \&wrongly_cancelled ],
+	[  6, 'strange row', \&strange_row ],
+	[  4, 'only strange rows', \&only_strange_rows ],
+	[  5, 'earlier year open', \&earlier_year_open ],
+	[  4, 'earlier year unmatched', \&unmatched_earlier ],
+	[  3, 'before the window', \&before_window ],
+	[  3, 'primary and secondary swapped', \&swapped_status ],
+	[  3, 'never here', sub { 1 } ],
 );
 
 # Instead of the true rows an adversarial student may begin with these.
@@ -60,14 +62,10 @@ sub choose_lags
 	  $district->{kind} eq 'adversarial'
 	  ? between(0, 4)
 	  : weighted(0 => 35, 1 => 35, 2 => 20, 3 => 10);
+	my @places = map { $_ => $LAGS[$_]{weight} } 0 .. $#LAGS;
 	my %seen;
-	return grep { !$seen{ $_->{name} }++ }
-	  map { $LAGS[ pick_index() ] } 1 .. $count;
-}
-
-sub pick_index
-{
-	return weighted(map { $_ => $LAGS[$_]{weight} } 0 .. $#LAGS);
+	return map { $LAGS[$_] } grep { !$seen{$_}++ }
+	  map { weighted(@places) } 1 .. $count;
 }
 
 # The rows that CALPADS holds of a student, and the names of the lags.

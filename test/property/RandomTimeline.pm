@@ -9,7 +9,7 @@ package RandomTimeline;
 use strict;
 use warnings;
 use Exporter qw(import);
-use CalendarDay qw(add_days day_number);
+use CalendarDay qw(add_days);
 use RandomChoice qw(pick chance between weighted);
 use EnrollmentRow
   qw(make_row open_row close_row cancel_row move_school move_start is_open);

@@ -17,7 +17,7 @@ use warnings;
 use FindBin;
 use lib $FindBin::Bin;
 use CalendarDay qw(add_days);
-use CalpadsStandIn qw(@FIELDS @COMPARED_FIELDS record_line row_key is_inert);
+use CalpadsStandIn qw(@COMPARED_FIELDS record_line row_key is_inert);
 use DistrictDatabase;
 use EnrollmentRow qw(@EXIT_DETAILS);
 use ExpectedDelta

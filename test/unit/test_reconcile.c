@@ -66,6 +66,8 @@ static const Case cases[] = {
 	{"N470 leftover keeps a removal from being the last row",
 	"A 0820-0819 10 05 N470;A 0821- 10 05", "A 0822- 10 05",
 	"1:D A 0821- -/10, 2:U A 0822- -/10"},
+	{"N470 on both sides is compared like any row",
+	"A 0820-0819 10 05 N470", "A 0820-0820 10 05 N470", "1:E A 0820-0820 N470/10"},
 	{"N470 revived",
 	"A 0820-0819 10 05 N470", "A 0820- 10 05", "1:E A 0820- -/10"},
 	{"no-show of the SIS that CALPADS never had",
@@ -224,7 +226,7 @@ print_operation(Arena *arena, const WavePlan *plan, const Operation *operation)
 	bool		earlier = row->start < day_from_calendar(2025, 7, 1);
 
 	return arena_print(arena, "%d:%c %s %s%s-%s %s/%s",
-					   wave_file_number(plan, operation->block, operation->position),
+					   wave_file_number(plan, operation->shape, operation->place),
 					   "DEU"[operation->category], row->value[SENR_SCHOOL], earlier ? "p" : "",
 					   print_day(arena, row->start), print_day(arena, row->end),
 					   row->value[SENR_EXIT_REASON] ? row->value[SENR_EXIT_REASON] : "-",
@@ -253,12 +255,13 @@ print_result(Arena *arena, const Reconciliation *result)
 	const char *parts[64];
 	const char *printed = "";
 	size_t		count = 0;
-	WavePlan	plan = {{0}};
+	WavePlan   *plan = wave_plan_create(arena);
 
-	wave_plan_add(&plan, result->operations);
+	wave_plan_add(plan, result->operations, day_from_calendar(2025, 11, 1));
+	wave_plan_finish(plan);
 	for (const Operation *operation = result->operations; operation != NULL; operation = operation->next)
 		if (!operation->held)
-			parts[count++] = print_operation(arena, &plan, operation);
+			parts[count++] = print_operation(arena, plan, operation);
 	for (const Finding *hold = result->holds; hold != NULL; hold = hold->next)
 		parts[count++] = print_hold(arena, hold);
 	qsort(parts, count, sizeof(parts[0]), compare_strings);

@@ -142,12 +142,19 @@ is_ascii(const char *value)
 	return true;
 }
 
-/* The rules about one record by itself that the cases break. */
+/* The rules of the book that the cases break; sorted. */
 static const Rule known_rules[] = {
 	{"FRMT0004", "FRMT0004", RULE_FATAL},
+	{"IVR0034", "IVR0034", RULE_FATAL},
+	{"SENR0001", "SENR0001", RULE_FATAL},
 	{"SENR0007", "SENR0007", RULE_FATAL},
 	{"SENR0018", "SENR0018", RULE_FATAL},
+	{"SENR0035", "SENR0035", RULE_FATAL},
+	{"SENR0180", "SENR0180", RULE_FATAL},
+	{"SENR0181", "SENR0181", RULE_FATAL},
 	{"SENR0187", "SENR0187", RULE_FATAL},
+	{"SENR0586", "SENR0586", RULE_FATAL},
+	{"SENR0587", "SENR0587", RULE_FATAL},
 	{"SENR0742", "SENR0742", RULE_FATAL},
 };
 static RuleBook rules = {.layout = &layout, .encodable = is_ascii, .rules = known_rules,
@@ -403,6 +410,28 @@ test_short_line(Arena *arena)
 	arena_reset(arena);
 }
 
+/*
+ * With no rule in force, only what is no record of the file and what the order
+ * of the files rests on is refused.
+ */
+static void
+test_empty_book(Arena *arena)
+{
+	static const RuleBook no_rules = {.layout = &layout};
+	Rehearsal  *rehearsal = rehearsal_create(arena, LEA, day_from_calendar(2025, 11, 1), &no_rules);
+
+	check_same("ok", post(arena, rehearsal, "A 0820-1001 10 12 E230 100;B 0820- 20 12;B 0820- 20 12"),
+			   "no rules: a double record, an open row of a graduate");
+	check_same("ok", post(arena, rehearsal, "*B 0821- 20 12;*A 0820-1001 10 12;*B 0820- 20 12"),
+			   "no rules: a row that is not there, the last row");
+	check_same("ok", post_line(arena, rehearsal, "SENR^^^^^^^^^^^^^^^^^^^^^20250820^^^^^^^^^^^^^"),
+			   "no rules: a record of nobody");
+	check_same("2:SENR0178 3:SENR0027", post(arena, rehearsal, "A 0820- 10 12;A 0821- 20 12;B 0901- 10 12"),
+			   "no rules: overlaps");
+	check_same("1:FRMT0002", post(arena, rehearsal, "A 0840- 10 12"), "no rules: no date");
+	arena_reset(arena);
+}
+
 /* What CALPADS knows of the student stands in the newest row. */
 static void
 test_older_demographics(Arena *arena)
@@ -614,6 +643,7 @@ main(void)
 	test_cases(arena);
 	test_alterations(arena);
 	test_short_line(arena);
+	test_empty_book(arena);
 	test_older_demographics(arena);
 	test_other_lea(arena);
 	RUN(test_verdict);
