@@ -2797,6 +2797,10 @@ $$;
 COMMENT ON FUNCTION calpads.senr_line_expression() IS
 	'expression that makes a SENR line of a row named p';
 
+-- Here and below, IS TRUE makes the planner look students up in a hash table
+-- whatever it believes of tables that were filled a minute ago; an IN alone it
+-- would turn into a join.
+
 -- What CALPADS held of the batch's students: the rows of the ODS load, then
 -- the records of the files posted over it, in the order of posting.  As long
 -- as nothing of the batch is posted, later postings of other files do not
@@ -2813,7 +2817,7 @@ BEGIN
 	SELECT bool_or(f.status = 'Posted') INTO begun
 	FROM calpads.extract_file f WHERE f.batch_id = batch.batch_id;
 	RETURN QUERY EXECUTE format('SELECT p.line_no, %s FROM calpads.senr_baseline p '
-		'WHERE p.load_id = $1 AND p.ssid IN (SELECT calpads.batch_students($2)) ORDER BY p.line_no',
+		'WHERE p.load_id = $1 AND (p.ssid IN (SELECT calpads.batch_students($2))) IS TRUE ORDER BY p.line_no',
 		calpads.senr_line_expression())
 		USING batch.load_id, batch.batch_id;
 	RETURN QUERY
@@ -2822,15 +2826,13 @@ BEGIN
 		JOIN calpads.extract_file f ON f.batch_id = b.batch_id AND f.status = 'Posted'
 		JOIN calpads.extract_record r ON r.file_id = f.file_id
 	WHERE b.load_id = batch.load_id AND (begun OR f.posted_at < batch.created_at)
-		AND split_part(r.line, '^', 8) IN (SELECT calpads.batch_students(batch.batch_id))
+		AND (split_part(r.line, '^', 8) IN (SELECT calpads.batch_students(batch.batch_id))) IS TRUE
 	ORDER BY f.post_order, r.line_no;
 END;
 $$;
 COMMENT ON FUNCTION calpads.rehearsal_state(bigint) IS
 	'lines of what CALPADS held of the batch''s students before the files that are replayed, in their order';
 
--- OFFSET 0 keeps the choice of students out of the mapping, which the planner
--- would else work out student by student.
 CREATE FUNCTION calpads.rehearsal_picture(batch_id bigint, OUT line_no bigint, OUT line text) RETURNS SETOF record
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
@@ -2840,8 +2842,8 @@ DECLARE
 BEGIN
 	SELECT b.* INTO batch FROM calpads.batch b WHERE b.batch_id = rehearsal_picture.batch_id;
 	RETURN QUERY EXECUTE format('SELECT row_number() OVER (ORDER BY p.ssid COLLATE "C", '
-			'p.enrollment_start_date, p.school_of_attendance COLLATE "C"), %s FROM (%s OFFSET 0) p '
-			'WHERE p.ssid IN (SELECT calpads.batch_students($1)) ORDER BY 1',
+			'p.enrollment_start_date, p.school_of_attendance COLLATE "C"), %s FROM (%s) p '
+			'WHERE (p.ssid IN (SELECT calpads.batch_students($1))) IS TRUE ORDER BY 1',
 			calpads.senr_line_expression(), calpads.sis_query(batch.lea, NULL))
 		USING batch.batch_id;
 END;
@@ -2930,7 +2932,7 @@ BEGIN
 	IF total.refused = 0 THEN
 		UPDATE calpads.batch b
 		SET verdict = 'accepted',
-			verdict_detail = format('%s files, %s records; %s differences remain', total.files, total.records,
+			verdict_detail = format('files: %s; records: %s; remaining differences: %s', total.files, total.records,
 				total.differences)
 		WHERE b.batch_id = batch;
 		RETURN;

@@ -3,7 +3,8 @@
 
 \set SHOW_CONTEXT never
 TRUNCATE calpads.load, calpads.current_load, calpads.senr_baseline, calpads.load_error, calpads.batch,
-	calpads.extract_file, calpads.extract_record, calpads.file_event, calpads.batch_held RESTART IDENTITY;
+	calpads.extract_file, calpads.extract_record, calpads.file_event, calpads.batch_held,
+	calpads.batch_warning, calpads.batch_rehearsal RESTART IDENTITY;
 SET datestyle = iso;
 SET calpads.today = '2025-11-01';
 SET calpads.sis_schema = 'extract_sis';
