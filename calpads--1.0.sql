@@ -2161,8 +2161,31 @@ $$;
 COMMENT ON FUNCTION calpads.senr_delta(boolean) IS
 	'the operations that bring CALPADS to the SIS, in files and in order; changes nothing';
 
--- A problem that the mapping found and the rule that the same field breaks are
--- one and the same thing to the person who repairs it.
+-- The reasons behind a held record: what the mapping found, or the one rule
+-- that the comparison names.  The two can be one and the same thing to the
+-- person who repairs it (field and rule are equal): precedence 1 tells more.
+CREATE FUNCTION calpads.held_reasons(
+	held_rule text,
+	held_field text,
+	held_value text,
+	held_explanation text,
+	held_fix text,
+	problems text
+) RETURNS TABLE (rule text, field text, value text, explanation text, fix text, precedence integer)
+	LANGUAGE sql IMMUTABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT p.rule, p.field, p.value, p.explanation, p.fix, 1
+	FROM jsonb_to_recordset(problems::jsonb)
+		AS p (rule text, field text, value text, explanation text, fix text)
+	WHERE held_rule = 'MAPPING'
+	UNION ALL
+	SELECT held_rule, held_field, held_value, held_explanation, held_fix, 2
+	WHERE held_rule <> 'MAPPING'
+$$;
+COMMENT ON FUNCTION calpads.held_reasons(text, text, text, text, text, text) IS
+	'the reasons behind one held row of reconcile_senr';
+
 CREATE FUNCTION calpads.held_with_problems(
 	IN only_lea text,
 	IN only_ssid text DEFAULT NULL,
@@ -2180,27 +2203,15 @@ CREATE FUNCTION calpads.held_with_problems(
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	WITH held AS MATERIALIZED (
-		SELECT * FROM calpads.reconcile_senr(only_lea, only_ssid) WHERE kind = 'held'
-	), every AS (
-		SELECT h.lea, h.local_student_id, h.ssid, h.school_of_attendance, h.enrollment_start_date,
-			p.rule, p.field, p.value, p.explanation, p.fix, 1 AS precedence
-		FROM held h, jsonb_to_recordset(h.problems::jsonb)
-			AS p (rule text, field text, value text, explanation text, fix text)
-		WHERE h.rule = 'MAPPING'
-		UNION ALL
-		SELECT h.lea, h.local_student_id, h.ssid, h.school_of_attendance, h.enrollment_start_date,
-			h.rule, h.field, h.value, h.explanation, h.fix, 2
-		FROM held h
-		WHERE h.rule <> 'MAPPING'
-	)
-	SELECT DISTINCT ON (e.lea COLLATE "C", e.ssid COLLATE "C", e.enrollment_start_date,
-			e.school_of_attendance COLLATE "C", e.field COLLATE "C", e.rule COLLATE "C")
-		e.lea, e.local_student_id, e.ssid, e.school_of_attendance, e.enrollment_start_date,
-		e.rule, e.field, e.value, e.explanation, e.fix
-	FROM every e
-	ORDER BY e.lea COLLATE "C", e.ssid COLLATE "C", e.enrollment_start_date,
-		e.school_of_attendance COLLATE "C", e.field COLLATE "C", e.rule COLLATE "C", e.precedence
+	SELECT DISTINCT ON (h.lea COLLATE "C", h.ssid COLLATE "C", h.enrollment_start_date,
+			h.school_of_attendance COLLATE "C", r.field COLLATE "C", r.rule COLLATE "C")
+		h.lea, h.local_student_id, h.ssid, h.school_of_attendance, h.enrollment_start_date,
+		r.rule, r.field, r.value, r.explanation, r.fix
+	FROM calpads.reconcile_senr(only_lea, only_ssid) h,
+		calpads.held_reasons(h.rule, h.field, h.value, h.explanation, h.fix, h.problems) r
+	WHERE h.kind = 'held'
+	ORDER BY h.lea COLLATE "C", h.ssid COLLATE "C", h.enrollment_start_date,
+		h.school_of_attendance COLLATE "C", r.field COLLATE "C", r.rule COLLATE "C", r.precedence
 $$;
 COMMENT ON FUNCTION calpads.held_with_problems(text, text) IS 'the held records of one LEA or of all, one row a reason';
 
@@ -2377,10 +2388,14 @@ BEGIN
 		RETURNING file_id, seq
 	), held AS (
 		INSERT INTO calpads.batch_held
-		SELECT new_batch, d.local_student_id, d.ssid, d.school_of_attendance, d.enrollment_start_date,
-			d.rule, d.field, d.value, d.explanation, d.fix
-		FROM delta d
+		SELECT DISTINCT ON (d.ssid COLLATE "C", d.enrollment_start_date, d.school_of_attendance COLLATE "C",
+				r.field COLLATE "C", r.rule COLLATE "C")
+			new_batch, d.local_student_id, d.ssid, d.school_of_attendance, d.enrollment_start_date,
+			r.rule, r.field, r.value, r.explanation, r.fix
+		FROM delta d, calpads.held_reasons(d.rule, d.field, d.value, d.explanation, d.fix, d.problems) r
 		WHERE d.kind = 'held'
+		ORDER BY d.ssid COLLATE "C", d.enrollment_start_date, d.school_of_attendance COLLATE "C",
+			r.field COLLATE "C", r.rule COLLATE "C", r.precedence
 	), warned AS (
 		INSERT INTO calpads.batch_warning
 		SELECT new_batch, d.local_student_id, d.ssid, d.school_of_attendance, d.enrollment_start_date,
@@ -3403,7 +3418,7 @@ CREATE FUNCTION calpads.explain(
 	OUT rule text,
 	OUT explanation text
 ) RETURNS SETOF record
-	LANGUAGE sql STABLE
+	LANGUAGE sql STABLE STRICT
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH timeline AS (
@@ -3443,7 +3458,12 @@ AS $$
 			concat_ws(' ', h.explanation, 'Where to look: ' || h.fix || '.')
 		FROM calpads.held_with_problems(NULL, explain.ssid) h
 		UNION ALL
-		SELECT 4, f.file_id::integer, format('%s in %s', lower(f.status), f.file_name), split_part(r.key, '^', 1),
+		SELECT 3, 1, 'warning', r.school_of_attendance, r.enrollment_start_date, NULL, NULL, r.rule,
+			concat_ws(' ', r.explanation, 'Where to look: ' || r.fix || '.')
+		FROM result r
+		WHERE r.kind = 'warning'
+		UNION ALL
+		SELECT 4, f.file_id::integer, format('%s in %s', CASE f.status WHEN 'Post' THEN 'ready' ELSE lower(f.status) END, f.file_name), split_part(r.key, '^', 1),
 			to_date(split_part(r.key, '^', 3), 'YYYYMMDD'), NULL, NULL, r.reason, r.explanation
 		FROM calpads.extract_record r
 			JOIN calpads.extract_file f ON f.file_id = r.file_id AND f.process = 'SENR' AND f.status <> 'Obsolete'
