@@ -705,7 +705,7 @@ enrollment AS (
 	SELECT enr.id, enr.sc, enr.sn, enr.ed AS start_date, enr.ld AS leave_date,
 		coalesce(upper(btrim(enr.er::text) COLLATE "C"), '') AS local_reason,
 		enr.gr::text AS local_grade,
-		CASE WHEN setting.status_field = 'sp' THEN nullif(upper(btrim(enr.pr::text) COLLATE "C"), '') END AS local_status,
+		CASE WHEN (SELECT status_field FROM setting) = 'sp' THEN nullif(upper(btrim(enr.pr::text) COLLATE "C"), '') END AS local_status,
 		nullif(btrim(enr.tr::text), '') AS track,
 		nullif(upper(btrim(enr.it::text) COLLATE "C"), '') AS local_transfer,
 		nullif(btrim(enr.itd::text), '') AS residence,
@@ -714,14 +714,12 @@ enrollment AS (
 		nullif(btrim(enr.ns::text), '') AS next_school,
 		calpads.school_year_start(enr.ed) AS school_year
 	FROM @schema@.enr
-	CROSS JOIN setting
-	WHERE enr.del IS NOT TRUE AND enr.ed >= setting.first_year
+	WHERE enr.del IS NOT TRUE AND enr.ed >= (SELECT first_year FROM setting)
 	UNION ALL
 	SELECT student.id, student.sc, student.sn, student.enter_date, NULL, '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
 		calpads.school_year_start(student.enter_date)
 	FROM student
-	CROSS JOIN setting
-	WHERE student.tag = '' AND student.sn = student.first_number_at_school AND student.enter_date >= setting.first_year
+	WHERE student.tag = '' AND student.sn = student.first_number_at_school AND student.enter_date >= (SELECT first_year FROM setting)
 		AND NOT EXISTS (
 			SELECT FROM @schema@.enr
 			WHERE enr.id = student.id AND enr.sc = student.sc AND enr.del IS NOT TRUE
@@ -731,11 +729,10 @@ enrollment AS (
 ordered_enrollment AS (
 	SELECT enrollment.*,
 		lead(start_date) OVER at_school IS NULL AS is_newest,
-		school_year < setting.this_year
-			AND coalesce(lead(school_year) OVER at_school >= setting.this_year, true) AS is_newest_of_earlier_years,
+		school_year < (SELECT this_year FROM setting)
+			AND coalesce(lead(school_year) OVER at_school >= (SELECT this_year FROM setting), true) AS is_newest_of_earlier_years,
 		lag(school_year) OVER at_school IS DISTINCT FROM school_year AS is_first_of_year
 	FROM enrollment
-	CROSS JOIN setting
 	WINDOW at_school AS (PARTITION BY id, sc ORDER BY start_date, leave_date, sn)
 ),
 /*
@@ -756,7 +753,7 @@ local_enrollment AS (
 		 * Option STU.ED Use Date (section 2), for a date that can be meant: in
 		 * the same school year and not after the enrollment [proposal].
 		 */
-		CASE WHEN enrollment.is_first_of_year AND enrollment.start_date < setting.stu_ed_use_date
+		CASE WHEN enrollment.is_first_of_year AND enrollment.start_date < (SELECT stu_ed_use_date FROM setting)
 				AND calpads.school_year_start(student.enter_date) = enrollment.school_year
 				AND coalesce(student.enter_date <= enrollment.leave_date, true)
 			THEN student.enter_date ELSE enrollment.start_date END AS start_date,
@@ -776,15 +773,14 @@ local_enrollment AS (
 		CASE WHEN enrollment.is_newest THEN student.college_courses END AS college_courses,
 		CASE WHEN enrollment.is_newest THEN student.graduation_exemption END AS graduation_exemption
 	FROM ordered_enrollment AS enrollment
-	CROSS JOIN setting
 	JOIN school ON school.sc = enrollment.sc AND school.selected
 	LEFT JOIN student
 		ON student.id = enrollment.id AND student.sc = enrollment.sc
 		AND student.sn = CASE WHEN enrollment.sn = ANY (student.numbers_at_school) THEN enrollment.sn
 			ELSE student.first_number_at_school END
 	JOIN student_anywhere ON student_anywhere.id = enrollment.id
-	WHERE coalesce(student.tag = '' OR student.tag <> ALL (setting.skipped_tags), true)
-		AND NOT coalesce(student.tag = 'N' AND enrollment.school_year >= setting.this_year, false)
+	WHERE coalesce(student.tag = '' OR student.tag <> ALL ((SELECT skipped_tags FROM setting)::text[]), true)
+		AND NOT coalesce(student.tag = 'N' AND enrollment.school_year >= (SELECT this_year FROM setting), false)
 	OFFSET 0
 ),
 -- Section 6: what became of last year's students who did not come back.
@@ -819,37 +815,34 @@ coded_enrollment AS (
 		grade.code IS NULL AND local.local_grade IS NOT NULL AS grade_unknown,
 		-- No program at all is a primary enrollment [proposal].
 		coalesce(status.code, nullif(local.local_status, ''), '10') AS status,
-		status.code IS NULL AND local.local_status <> '' AND setting.status_set = ANY (translated.sets) AS status_unknown,
+		status.code IS NULL AND local.local_status <> '' AND (SELECT status_set FROM setting) = ANY ((SELECT sets FROM translated)::text[]) AS status_unknown,
 		coalesce(transfer.code, local.local_transfer) AS transfer,
-		transfer.code IS NULL AND local.local_transfer IS NOT NULL AND 'STU.IT' = ANY (translated.sets) AS transfer_unknown,
+		transfer.code IS NULL AND local.local_transfer IS NOT NULL AND 'STU.IT' = ANY ((SELECT sets FROM translated)::text[]) AS transfer_unknown,
 		coalesce(reason.code, local.local_reason) AS reason,
-		reason.code IS NULL AND 'ATT.RS' = ANY (translated.sets) AS reason_unknown,
+		reason.code IS NULL AND 'ATT.RS' = ANY ((SELECT sets FROM translated)::text[]) AS reason_unknown,
 		coalesce(year_end.code, local.local_year_end_reason) AS year_end_reason,
-		year_end.code IS NULL AND 'ATT.RS' = ANY (translated.sets) AS year_end_reason_unknown,
+		year_end.code IS NULL AND 'ATT.RS' = ANY ((SELECT sets FROM translated)::text[]) AS year_end_reason_unknown,
 		coalesce(completion.code, local.local_completion) AS completion,
-		completion.code IS NULL AND 'STU.HSG' = ANY (translated.sets) AS completion_unknown,
+		completion.code IS NULL AND 'STU.HSG' = ANY ((SELECT sets FROM translated)::text[]) AS completion_unknown,
 		no_show.local_withdrawal_reason,
 		coalesce(withdrawal.code, no_show.local_withdrawal_reason) AS withdrawal_reason,
-		withdrawal.code IS NULL AND 'ATT.RS' = ANY (translated.sets) AS withdrawal_reason_unknown,
+		withdrawal.code IS NULL AND 'ATT.RS' = ANY ((SELECT sets FROM translated)::text[]) AS withdrawal_reason_unknown,
 		no_show.withdrawal_date,
 		coalesce(track_calendar.day, school_calendar.day, district_calendar.day) AS last_day,
-		setting.this_year, setting.program_change_code,
-		local.local_reason = setting.program_change_code AND local.leave_date IS NOT NULL AS is_program_change
+		(SELECT this_year FROM setting), (SELECT program_change_code FROM setting),
+		local.local_reason = (SELECT program_change_code FROM setting) AND local.leave_date IS NOT NULL AS is_program_change
 	FROM local_enrollment AS local
-	CROSS JOIN setting
-	CROSS JOIN translated
-	CROSS JOIN code_map
 	JOIN school AS reporting
 		ON reporting.sc = coalesce(local.home_school, local.sc) AND reporting.selected AND reporting.cds_school IS NOT NULL
 	LEFT JOIN special_education ON special_education.id = local.id
 	LEFT JOIN no_show ON no_show.id = local.id AND no_show.sc = local.sc AND local.is_newest_of_earlier_years
-	CROSS JOIN LATERAL (SELECT code_map.grade ->> local.local_grade AS code) AS grade
-	CROSS JOIN LATERAL (SELECT code_map.status ->> local.local_status AS code) AS status
-	CROSS JOIN LATERAL (SELECT code_map.transfer ->> local.local_transfer AS code) AS transfer
-	CROSS JOIN LATERAL (SELECT code_map.exit_reason ->> local.local_reason AS code) AS reason
-	CROSS JOIN LATERAL (SELECT code_map.exit_reason ->> local.local_year_end_reason AS code) AS year_end
-	CROSS JOIN LATERAL (SELECT code_map.completion ->> local.local_completion AS code) AS completion
-	CROSS JOIN LATERAL (SELECT code_map.exit_reason ->> no_show.local_withdrawal_reason AS code) AS withdrawal
+	CROSS JOIN LATERAL (SELECT (SELECT grade FROM code_map) ->> local.local_grade AS code) AS grade
+	CROSS JOIN LATERAL (SELECT (SELECT status FROM code_map) ->> local.local_status AS code) AS status
+	CROSS JOIN LATERAL (SELECT (SELECT transfer FROM code_map) ->> local.local_transfer AS code) AS transfer
+	CROSS JOIN LATERAL (SELECT (SELECT exit_reason FROM code_map) ->> local.local_reason AS code) AS reason
+	CROSS JOIN LATERAL (SELECT (SELECT exit_reason FROM code_map) ->> local.local_year_end_reason AS code) AS year_end
+	CROSS JOIN LATERAL (SELECT (SELECT completion FROM code_map) ->> local.local_completion AS code) AS completion
+	CROSS JOIN LATERAL (SELECT (SELECT exit_reason FROM code_map) ->> no_show.local_withdrawal_reason AS code) AS withdrawal
 	-- The calendar of school and track, else of the school, else of the district.
 	LEFT JOIN last_school_day AS track_calendar
 		ON track_calendar.sc = local.sc AND track_calendar.track = local.track
@@ -921,11 +914,10 @@ ended_enrollment AS (
 			-- Section 5; rows of earlier years are always closed.
 			WHEN reported.leave_date IS NOT NULL
 				OR reported.school_year < reported.this_year
-				OR (reported.school_year = reported.this_year AND setting.year_end_exits
-					AND reported.last_day - setting.year_end_window_days <= setting.today) THEN 'year end'
+				OR (reported.school_year = reported.this_year AND (SELECT year_end_exits FROM setting)
+					AND reported.last_day - (SELECT year_end_window_days FROM setting) <= (SELECT today FROM setting)) THEN 'year end'
 		END AS ending
 	FROM reported_enrollment AS reported
-	CROSS JOIN setting
 	OFFSET 0
 ),
 exit AS (
@@ -966,14 +958,13 @@ ruled_exit AS (
 			WHEN exit.status = '20' THEN 'E170'
 			WHEN exit.first_reason IN ('N470', 'E150') THEN exit.first_reason
 			WHEN exit.status = '50' THEN 'E170'
-			WHEN exit.grade IN ('IN', 'TD', 'PS') AND NOT setting.keep_preschool_exit_reasons THEN 'E450'
+			WHEN exit.grade IN ('IN', 'TD', 'PS') AND NOT (SELECT keep_preschool_exit_reasons FROM setting) THEN 'E450'
 			ELSE exit.first_reason
 		END AS ruled_reason,
 		-- Option Do Not Extract Dates in the Future (section 5).
-		coalesce(setting.no_future_dates AND exit.first_date > setting.today, false) AS is_hidden
+		coalesce((SELECT no_future_dates FROM setting) AND exit.first_date > (SELECT today FROM setting), false) AS is_hidden
 	FROM exit
-	CROSS JOIN setting
-	WHERE NOT (setting.no_future_dates AND exit.reported_start > setting.today)
+	WHERE NOT ((SELECT no_future_dates FROM setting) AND exit.reported_start > (SELECT today FROM setting))
 ),
 final_exit AS (
 	SELECT ruled_exit.*,
@@ -1056,20 +1047,19 @@ local_person AS (
 person AS (
 	SELECT local_person.*,
 		coalesce(suffix.code, local_suffix) AS suffix,
-		suffix.code IS NULL AND local_suffix IS NOT NULL AND 'STU.SF' = ANY (translated.sets) AS suffix_unknown,
+		suffix.code IS NULL AND local_suffix IS NOT NULL AND 'STU.SF' = ANY ((SELECT sets FROM translated)::text[]) AS suffix_unknown,
 		coalesce(gender.code, local_gender) AS gender,
-		gender.code IS NULL AND local_gender IS NOT NULL AND 'STU.GN' = ANY (translated.sets) AS gender_unknown,
+		gender.code IS NULL AND local_gender IS NOT NULL AND 'STU.GN' = ANY ((SELECT sets FROM translated)::text[]) AS gender_unknown,
 		coalesce(state.code, local_birth_state) AS birth_state,
-		state.code IS NULL AND local_birth_state IS NOT NULL AND 'STU.BST' = ANY (translated.sets) AS birth_state_unknown,
+		state.code IS NULL AND local_birth_state IS NOT NULL AND 'STU.BST' = ANY ((SELECT sets FROM translated)::text[]) AS birth_state_unknown,
 		coalesce(country.code, local_birth_country) AS birth_country,
-		country.code IS NULL AND local_birth_country IS NOT NULL AND 'STU.BCU' = ANY (translated.sets) AS birth_country_unknown
+		country.code IS NULL AND local_birth_country IS NOT NULL AND 'STU.BCU' = ANY ((SELECT sets FROM translated)::text[]) AS birth_country_unknown
 	FROM local_person
-	CROSS JOIN translated
-	CROSS JOIN code_map
-	CROSS JOIN LATERAL (SELECT code_map.suffix ->> local_suffix AS code) AS suffix
-	CROSS JOIN LATERAL (SELECT code_map.gender ->> local_gender AS code) AS gender
-	CROSS JOIN LATERAL (SELECT code_map.birth_state ->> local_birth_state AS code) AS state
-	CROSS JOIN LATERAL (SELECT code_map.birth_country ->> local_birth_country AS code) AS country
+	CROSS JOIN LATERAL (SELECT (SELECT suffix FROM code_map) ->> local_suffix AS code) AS suffix
+	CROSS JOIN LATERAL (SELECT (SELECT gender FROM code_map) ->> local_gender AS code) AS gender
+	CROSS JOIN LATERAL (SELECT (SELECT birth_state FROM code_map) ->> local_birth_state AS code) AS state
+	CROSS JOIN LATERAL (SELECT (SELECT birth_country FROM code_map) ->> local_birth_country AS code) AS country
+	OFFSET 0
 ),
 record AS (
 	SELECT enrollment.*,
@@ -1474,6 +1464,46 @@ COMMENT ON TABLE calpads.senr_baseline IS
 COMMENT ON COLUMN calpads.senr_baseline.load_id IS 'the load: calpads.load';
 COMMENT ON COLUMN calpads.senr_baseline.line_no IS 'line of the file, from 1';
 
+-- The columns are those of layout sprg_ods of the current year.
+CREATE TABLE calpads.sprg_baseline (
+	load_id bigint NOT NULL,
+	line_no bigint NOT NULL,
+	record_type_code text COLLATE "C",
+	transaction_type_code text COLLATE "C",
+	local_record_id text COLLATE "C",
+	reporting_lea text COLLATE "C" NOT NULL,
+	school_of_attendance text COLLATE "C" NOT NULL,
+	academic_year_id text COLLATE "C",
+	ssid text COLLATE "C" NOT NULL,
+	local_student_id text COLLATE "C",
+	student_legal_first_name text COLLATE "C",
+	student_legal_last_name text COLLATE "C",
+	student_birth_date date,
+	student_gender_code text COLLATE "C",
+	education_program_code text COLLATE "C" NOT NULL,
+	education_program_membership_code text COLLATE "C",
+	education_program_membership_start_date date NOT NULL,
+	education_program_membership_end_date date,
+	education_service_academic_year text COLLATE "C",
+	education_service_code text COLLATE "C",
+	california_partnership_academy_id text COLLATE "C",
+	migrant_student_id text COLLATE "C",
+	filler_1 text COLLATE "C",
+	filler_2 text COLLATE "C",
+	homeless_dwelling_type_code text COLLATE "C",
+	unaccompanied_youth_indicator text COLLATE "C",
+	runaway_youth_indicator text COLLATE "C",
+	filler_3 text COLLATE "C",
+	upload_date text COLLATE "C",
+	last_date_updated text COLLATE "C"
+);
+COMMENT ON TABLE calpads.sprg_baseline IS
+	'records of the SPRG ODS extracts (layout sprg_ods), of all loads; blanks are null; within a load the key '
+	'(school_of_attendance, ssid, education_program_code, education_program_membership_start_date, '
+	'education_service_academic_year, education_service_code) is unique, null being a value like others';
+COMMENT ON COLUMN calpads.sprg_baseline.load_id IS 'the load: calpads.load';
+COMMENT ON COLUMN calpads.sprg_baseline.line_no IS 'line of the file, from 1';
+
 CREATE TABLE calpads.current_load (
 	process text COLLATE "C" NOT NULL,
 	lea text COLLATE "C" NOT NULL,
@@ -1490,6 +1520,7 @@ SELECT pg_catalog.pg_extension_config_dump('calpads.load', '');
 SELECT pg_catalog.pg_extension_config_dump('calpads.load_load_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('calpads.load_error', '');
 SELECT pg_catalog.pg_extension_config_dump('calpads.senr_baseline', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.sprg_baseline', '');
 SELECT pg_catalog.pg_extension_config_dump('calpads.current_load', '');
 
 CREATE FUNCTION calpads.load_ods(process text, path text, content bytea DEFAULT NULL, layout_year text DEFAULT NULL)
@@ -1498,7 +1529,7 @@ CREATE FUNCTION calpads.load_ods(process text, path text, content bytea DEFAULT 
 	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'calpads_load_ods';
 COMMENT ON FUNCTION calpads.load_ods(text, text, bytea, text) IS
-	'loads an ODS extract (process SENR) as the new baseline of its LEA: a file of the server by its absolute path (needs pg_read_server_files), '
+	'loads an ODS extract (process SENR or SPRG) as the new baseline of its LEA: a file of the server by its absolute path (needs pg_read_server_files), '
 	'or content, whose name is path; layout_year is the academic year of an old file. Bad rows are set aside in calpads.load_error; '
 	'a wrong file is refused and changes nothing';
 
@@ -2245,6 +2276,231 @@ ORDER BY w.lea COLLATE "C", w.ssid COLLATE "C", w.enrollment_start_date, w.schoo
 COMMENT ON VIEW calpads.warning IS
 	'rules that records of the difference break and that do not refuse them: columns as those of senr_held()';
 
+-- ---------------------------------------------------------------------------
+-- 5b. Student programs: what CALPADS holds
+-- ---------------------------------------------------------------------------
+
+CREATE TYPE calpads.sprg AS (
+	record_type_code text COLLATE "C",
+	transaction_type_code text COLLATE "C",
+	local_record_id text COLLATE "C",
+	reporting_lea text COLLATE "C",
+	school_of_attendance text COLLATE "C",
+	academic_year_id text COLLATE "C",
+	ssid text COLLATE "C",
+	local_student_id text COLLATE "C",
+	student_legal_first_name text COLLATE "C",
+	student_legal_last_name text COLLATE "C",
+	student_birth_date date,
+	student_gender_code text COLLATE "C",
+	education_program_code text COLLATE "C",
+	education_program_membership_code text COLLATE "C",
+	education_program_membership_start_date date,
+	education_program_membership_end_date date,
+	education_service_academic_year text COLLATE "C",
+	education_service_code text COLLATE "C",
+	california_partnership_academy_id text COLLATE "C",
+	migrant_student_id text COLLATE "C",
+	filler_1 text COLLATE "C",
+	filler_2 text COLLATE "C",
+	homeless_dwelling_type_code text COLLATE "C",
+	unaccompanied_youth_indicator text COLLATE "C",
+	runaway_youth_indicator text COLLATE "C",
+	filler_3 text COLLATE "C"
+);
+COMMENT ON TYPE calpads.sprg IS 'a SPRG record: fields 3.01 to 3.26 of the current layout';
+
+-- A record line in the shape of the layout.
+CREATE FUNCTION calpads.sprg_record(line text) RETURNS SETOF calpads.sprg
+	LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT
+		NULLIF(f[1], ''),
+		NULLIF(f[2], ''),
+		NULLIF(f[3], ''),
+		NULLIF(f[4], ''),
+		NULLIF(f[5], ''),
+		NULLIF(f[6], ''),
+		NULLIF(f[7], ''),
+		NULLIF(f[8], ''),
+		NULLIF(f[9], ''),
+		NULLIF(f[10], ''),
+		to_date(NULLIF(f[11], ''), 'YYYYMMDD'),
+		NULLIF(f[12], ''),
+		NULLIF(f[13], ''),
+		NULLIF(f[14], ''),
+		to_date(NULLIF(f[15], ''), 'YYYYMMDD'),
+		to_date(NULLIF(f[16], ''), 'YYYYMMDD'),
+		NULLIF(f[17], ''),
+		NULLIF(f[18], ''),
+		NULLIF(f[19], ''),
+		NULLIF(f[20], ''),
+		NULLIF(f[21], ''),
+		NULLIF(f[22], ''),
+		NULLIF(f[23], ''),
+		NULLIF(f[24], ''),
+		NULLIF(f[25], ''),
+		NULLIF(f[26], '')
+	FROM string_to_array(line, '^') AS f;
+END;
+COMMENT ON FUNCTION calpads.sprg_record(text) IS 'the fields of a SPRG record line';
+
+-- As calpads.senr_picture; the key of calpads.extract_record is school, SSID,
+-- program, start date, service year and service, the last two empty when the
+-- record has none (spec/sinf_sela_sprg.md section 4.4).
+CREATE FUNCTION calpads.sprg_picture(loads bigint[], files bigint[])
+	RETURNS TABLE (
+		record_type_code text,
+		transaction_type_code text,
+		local_record_id text,
+		reporting_lea text,
+		school_of_attendance text,
+		academic_year_id text,
+		ssid text,
+		local_student_id text,
+		student_legal_first_name text,
+		student_legal_last_name text,
+		student_birth_date date,
+		student_gender_code text,
+		education_program_code text,
+		education_program_membership_code text,
+		education_program_membership_start_date date,
+		education_program_membership_end_date date,
+		education_service_academic_year text,
+		education_service_code text,
+		california_partnership_academy_id text,
+		migrant_student_id text,
+		filler_1 text,
+		filler_2 text,
+		homeless_dwelling_type_code text,
+		unaccompanied_youth_indicator text,
+		runaway_youth_indicator text,
+		filler_3 text,
+		load_id bigint)
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	WITH posted AS (
+		SELECT DISTINCT ON (t.load_id, r.key)
+			t.load_id,
+			r.ssid,
+			split_part(r.key, '^', 1) COLLATE "C" AS school_of_attendance,
+			split_part(r.key, '^', 3) COLLATE "C" AS education_program_code,
+			to_date(split_part(r.key, '^', 4), 'YYYYMMDD') AS education_program_membership_start_date,
+			split_part(r.key, '^', 5) COLLATE "C" AS education_service_academic_year,
+			split_part(r.key, '^', 6) COLLATE "C" AS education_service_code,
+			r.transaction_type,
+			r.line
+		FROM unnest(files) WITH ORDINALITY AS o (file_id, place)
+			JOIN calpads.extract_file f ON f.file_id = o.file_id
+			JOIN calpads.batch t ON t.batch_id = f.batch_id
+			JOIN calpads.extract_record r ON r.file_id = f.file_id
+		ORDER BY t.load_id, r.key, o.place DESC
+	)
+	SELECT
+		'SPRG',
+		NULL,
+		b.local_record_id,
+		b.reporting_lea,
+		b.school_of_attendance,
+		b.academic_year_id,
+		b.ssid,
+		b.local_student_id,
+		b.student_legal_first_name,
+		b.student_legal_last_name,
+		b.student_birth_date,
+		b.student_gender_code,
+		b.education_program_code,
+		b.education_program_membership_code,
+		b.education_program_membership_start_date,
+		b.education_program_membership_end_date,
+		b.education_service_academic_year,
+		b.education_service_code,
+		b.california_partnership_academy_id,
+		b.migrant_student_id,
+		b.filler_1,
+		b.filler_2,
+		b.homeless_dwelling_type_code,
+		b.unaccompanied_youth_indicator,
+		b.runaway_youth_indicator,
+		b.filler_3,
+		b.load_id
+	FROM calpads.sprg_baseline b
+	WHERE b.load_id = ANY ((SELECT loads)::bigint[])
+		-- NOT IN for its hash table; no part of a key is null here.
+		AND (b.load_id, b.ssid, b.school_of_attendance, b.education_program_code,
+			b.education_program_membership_start_date, coalesce(b.education_service_academic_year, ''),
+			coalesce(b.education_service_code, '')) NOT IN (
+			SELECT p.load_id, p.ssid, p.school_of_attendance, p.education_program_code,
+				p.education_program_membership_start_date, p.education_service_academic_year,
+				p.education_service_code
+			FROM posted p)
+	UNION ALL
+	SELECT
+		'SPRG',
+		NULL,
+		r.local_record_id,
+		r.reporting_lea,
+		r.school_of_attendance,
+		r.academic_year_id,
+		r.ssid,
+		r.local_student_id,
+		r.student_legal_first_name,
+		r.student_legal_last_name,
+		r.student_birth_date,
+		r.student_gender_code,
+		r.education_program_code,
+		r.education_program_membership_code,
+		r.education_program_membership_start_date,
+		r.education_program_membership_end_date,
+		r.education_service_academic_year,
+		r.education_service_code,
+		r.california_partnership_academy_id,
+		r.migrant_student_id,
+		r.filler_1,
+		r.filler_2,
+		r.homeless_dwelling_type_code,
+		r.unaccompanied_youth_indicator,
+		r.runaway_youth_indicator,
+		r.filler_3,
+		p.load_id
+	FROM posted p, calpads.sprg_record(p.line) AS r
+	WHERE p.transaction_type <> 'D';
+END;
+COMMENT ON FUNCTION calpads.sprg_picture(bigint[], bigint[]) IS
+	'the programs that CALPADS held after ODS loads and the posting of files, in the order of the array';
+
+CREATE VIEW calpads.ods_sprg AS
+SELECT
+	p.record_type_code COLLATE "C" AS record_type_code,
+	p.transaction_type_code COLLATE "C" AS transaction_type_code,
+	p.local_record_id COLLATE "C" AS local_record_id,
+	p.reporting_lea COLLATE "C" AS reporting_lea,
+	p.school_of_attendance COLLATE "C" AS school_of_attendance,
+	p.academic_year_id COLLATE "C" AS academic_year_id,
+	p.ssid COLLATE "C" AS ssid,
+	p.local_student_id COLLATE "C" AS local_student_id,
+	p.student_legal_first_name COLLATE "C" AS student_legal_first_name,
+	p.student_legal_last_name COLLATE "C" AS student_legal_last_name,
+	p.student_birth_date,
+	p.student_gender_code COLLATE "C" AS student_gender_code,
+	p.education_program_code COLLATE "C" AS education_program_code,
+	p.education_program_membership_code COLLATE "C" AS education_program_membership_code,
+	p.education_program_membership_start_date,
+	p.education_program_membership_end_date,
+	p.education_service_academic_year COLLATE "C" AS education_service_academic_year,
+	p.education_service_code COLLATE "C" AS education_service_code,
+	p.california_partnership_academy_id COLLATE "C" AS california_partnership_academy_id,
+	p.migrant_student_id COLLATE "C" AS migrant_student_id,
+	p.filler_1 COLLATE "C" AS filler_1,
+	p.filler_2 COLLATE "C" AS filler_2,
+	p.homeless_dwelling_type_code COLLATE "C" AS homeless_dwelling_type_code,
+	p.unaccompanied_youth_indicator COLLATE "C" AS unaccompanied_youth_indicator,
+	p.runaway_youth_indicator COLLATE "C" AS runaway_youth_indicator,
+	p.filler_3 COLLATE "C" AS filler_3,
+	p.load_id
+FROM calpads.sprg_picture(calpads.current_loads('SPRG'), calpads.posted_files('SPRG')) AS p;
+COMMENT ON VIEW calpads.ods_sprg IS
+	'the student programs that CALPADS holds: the last ODS load overlaid with every file posted since';
 -- ---------------------------------------------------------------------------
 -- 6. Files and their life
 -- ---------------------------------------------------------------------------
@@ -4223,53 +4479,88 @@ COMMENT ON FUNCTION calpads.create_sample_district(integer, integer) IS
 -- 8. Privileges: nothing for PUBLIC, two roles' worth on request
 -- ---------------------------------------------------------------------------
 
+/*
+ * The commands by which grant_access() gives a role its access.
+ *
+ * reader: looks at all tables and views, calls what changes nothing.
+ * operator: also changes all tables but the reference data, which are the
+ * owner's, because their texts become part of commands that the owner runs;
+ * calls everything but what changes the reference data or grants access; and
+ * makes foreign tables for files (whose reading needs pg_read_server_files).
+ * Both: the tables and views of the SIS schema that the extension knows.
+ */
+CREATE FUNCTION calpads.access_commands(role_name regrole, access text) RETURNS SETOF text
+	LANGUAGE sql STABLE STRICT
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH member AS (
+		SELECT d.classid, d.objid
+		FROM pg_depend d
+		WHERE d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass
+			AND d.refobjid = (SELECT e.oid FROM pg_extension e WHERE e.extname = 'calpads')
+	)
+	SELECT format('GRANT USAGE ON SCHEMA calpads TO %s', role_name)
+	UNION ALL
+	SELECT format('GRANT %s ON %s TO %s',
+		CASE WHEN c.relkind = 'r' AND access = 'operator' AND NOT EXISTS (
+				SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'builtin')
+			THEN 'SELECT, INSERT, UPDATE, DELETE' ELSE 'SELECT' END, c.oid::regclass, role_name)
+	FROM member m JOIN pg_class c ON c.oid = m.objid
+	WHERE m.classid = 'pg_class'::regclass AND c.relkind IN ('r', 'v')
+	UNION ALL
+	SELECT format('GRANT USAGE ON SEQUENCE %s TO %s', c.oid::regclass, role_name)
+	FROM member m JOIN pg_class c ON c.oid = m.objid
+	WHERE m.classid = 'pg_class'::regclass AND c.relkind = 'S' AND access = 'operator'
+	UNION ALL
+	SELECT format('GRANT EXECUTE ON FUNCTION %s TO %s', p.oid::regprocedure, role_name)
+	FROM member m JOIN pg_proc p ON p.oid = m.objid
+	WHERE m.classid = 'pg_proc'::regclass AND p.prorettype NOT IN ('trigger'::regtype, 'fdw_handler'::regtype)
+		AND (p.provolatile <> 'v' OR access = 'operator')
+		AND p.oid NOT IN ('calpads.grant_access(regrole, text)'::regprocedure,
+			'calpads.refresh_reference_data()'::regprocedure, 'calpads.refresh_reference_table(text)'::regprocedure)
+	UNION ALL
+	SELECT format('GRANT USAGE ON FOREIGN SERVER calpads_files TO %s', role_name)
+	WHERE access = 'operator'
+	UNION ALL
+	SELECT format('GRANT USAGE ON SCHEMA %s TO %s', n.oid::regnamespace, role_name)
+	FROM pg_namespace n
+	WHERE n.nspname = calpads.setting('sis_schema')
+	UNION ALL
+	SELECT format('GRANT SELECT ON %s TO %s', c.oid::regclass, role_name)
+	FROM pg_namespace n JOIN pg_class c ON c.relnamespace = n.oid
+	WHERE n.nspname = calpads.setting('sis_schema') AND c.relkind IN ('r', 'v', 'm', 'f', 'p')
+		AND c.relname IN (SELECT t.table_name FROM calpads.sis_table t UNION ALL SELECT v.name FROM calpads.mapping_view() v)
+$$;
+COMMENT ON FUNCTION calpads.access_commands(regrole, text) IS 'the commands of calpads.grant_access(); changes nothing';
+
 CREATE FUNCTION calpads.grant_access(role_name regrole, access text) RETURNS void
 	LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	member record;
-	writer boolean := access = 'operator';
+	command text;
 BEGIN
-	IF access IS NULL OR access NOT IN ('reader', 'operator') THEN
+	IF role_name IS NULL OR access IS NULL OR access NOT IN ('reader', 'operator') THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('there is no access %L', access),
+			MESSAGE = format('there is no access %L for role %L', access, role_name),
 			HINT = 'The kinds of access are: reader, operator.';
 	END IF;
-	EXECUTE format('GRANT USAGE ON SCHEMA calpads TO %s', role_name);
-	FOR member IN
-		SELECT d.objid::regclass AS relation, c.relkind
-		FROM pg_depend d JOIN pg_class c ON c.oid = d.objid
-		WHERE d.deptype = 'e' AND d.classid = 'pg_class'::regclass
-			AND d.refobjid = (SELECT e.oid FROM pg_extension e WHERE e.extname = 'calpads')
-			AND c.relkind IN ('r', 'v', 'S')
-	LOOP
-		IF member.relkind = 'S' THEN
-			CONTINUE WHEN NOT writer;
-			EXECUTE format('GRANT USAGE ON SEQUENCE %s TO %s', member.relation, role_name);
-		ELSIF member.relkind = 'r' AND writer THEN
-			EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %s', member.relation, role_name);
-		ELSE
-			EXECUTE format('GRANT SELECT ON %s TO %s', member.relation, role_name);
-		END IF;
+	FOR command IN SELECT c FROM calpads.access_commands(role_name, access) AS c LOOP
+		EXECUTE command;
 	END LOOP;
-	FOR member IN
-		SELECT p.oid::regprocedure AS routine
-		FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
-		WHERE d.deptype = 'e' AND d.classid = 'pg_proc'::regclass
-			AND d.refobjid = (SELECT e.oid FROM pg_extension e WHERE e.extname = 'calpads')
-			AND p.prorettype NOT IN ('trigger'::regtype, 'fdw_handler'::regtype)
-			-- What changes data or the catalog is for the operator and the owner.
-			AND (p.provolatile <> 'v' OR writer)
-			AND p.oid <> 'calpads.grant_access(regrole, text)'::regprocedure
-	LOOP
-		EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', member.routine, role_name);
-	END LOOP;
+	IF to_regnamespace(quote_ident(calpads.setting('sis_schema'))) IS NULL THEN
+		RAISE NOTICE USING
+			MESSAGE = format('schema "%s" of the student information system does not exist, so nothing in it was granted',
+				calpads.setting('sis_schema')),
+			HINT = 'Make it by calpads.create_sis_schema(), then call calpads.grant_access() again.';
+	END IF;
 END;
 $$;
 COMMENT ON FUNCTION calpads.grant_access(regrole, text) IS
-	'gives a role what it needs: ''reader'' looks, ''operator'' also loads, makes and posts files';
+	'gives a role what it needs: ''reader'' looks, ''operator'' also loads, makes and posts files; to be called again when '
+	'tables or mapping views of the SIS schema have come later. Files of the server need pg_read_server_files or '
+	'pg_write_server_files beside it';
 
 DO $$
 DECLARE

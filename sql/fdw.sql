@@ -3,6 +3,7 @@
 
 \getenv abs_srcdir PG_ABS_SRCDIR
 \getenv abs_builddir PG_ABS_BUILDDIR
+\set folder :abs_srcdir '/test/data'
 \set senr_ods :abs_srcdir '/test/data/senr_ods.txt'
 \set windows_1252 :abs_srcdir '/test/data/senr_ods_windows_1252.txt'
 \set faulty :abs_srcdir '/test/data/senr_ods_faulty.txt'
@@ -171,7 +172,7 @@ CREATE FOREIGN TABLE wrong (ssid text)
 SELECT * FROM error_of('SELECT ssid FROM wrong');
 SELECT * FROM error_of('ANALYZE wrong');
 EXPLAIN SELECT ssid FROM wrong;
-ALTER FOREIGN TABLE wrong OPTIONS (SET filename :'abs_srcdir');
+ALTER FOREIGN TABLE wrong OPTIONS (SET filename :'folder');
 SELECT * FROM error_of('SELECT ssid FROM wrong');
 ALTER FOREIGN TABLE wrong OPTIONS (SET filename :'fifo');
 SELECT * FROM error_of('SELECT ssid FROM wrong');

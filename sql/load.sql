@@ -3,6 +3,7 @@
 
 \getenv abs_srcdir PG_ABS_SRCDIR
 \getenv abs_builddir PG_ABS_BUILDDIR
+\set folder :abs_srcdir '/test/data'
 \set senr_ods :abs_srcdir '/test/data/senr_ods.txt'
 \set fifo :abs_builddir '/results/load.fifo'
 \set SHOW_CONTEXT never
@@ -173,7 +174,7 @@ SELECT calpads.load_ods('SENR', 'year.txt', file(senr_of('2021-2022')));
 SELECT calpads.load_ods('SENR', 'year.txt', file(senr_of('2019-2020')));
 SELECT calpads.load_ods('SENR', 'year.txt', file('SENR-R^1^2'));
 SELECT calpads.load_ods('SENR', 'year.txt', file(senr(1), 'SENR-R^' || left(senr(2), 40)), '2025');
-SELECT calpads.load_ods('SPRG', 'file.txt', file(senr(1)));
+SELECT calpads.load_ods('STAS', 'file.txt', file(senr(1)));
 \echo :LAST_ERROR_SQLSTATE
 SELECT calpads.load_ods(NULL, 'file.txt', file(senr(1)));
 SELECT calpads.load_ods('SENR', NULL);
@@ -192,7 +193,7 @@ END;
 $$;
 SELECT error_of_file('senr.txt');
 SELECT error_of_file('/nowhere/senr.txt');
-SELECT error_of_file(:'abs_srcdir');
+SELECT error_of_file(:'folder');
 \! rm -f results/load.fifo && mkfifo results/load.fifo && chmod a+r results/load.fifo
 SELECT error_of_file(:'fifo');
 \! rm -f results/load.fifo

@@ -4,47 +4,21 @@
 \set SHOW_CONTEXT never
 TRUNCATE calpads.load, calpads.current_load, calpads.senr_baseline, calpads.load_error, calpads.batch,
 	calpads.extract_file, calpads.extract_record, calpads.file_event, calpads.batch_held,
-	calpads.batch_rehearsal RESTART IDENTITY;
+	calpads.batch_warning, calpads.batch_rehearsal RESTART IDENTITY;
 SET datestyle = iso;
 SET calpads.today = '2025-11-01';
-SET calpads.sis_schema = 'rehearse_sis';
+SET calpads.sis_schema = 'extract_sis';
 SET calpads.removal_limit_percent = 100;
-SELECT count(*) > 20 AS made FROM calpads.create_sis_schema('rehearse_sis');
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set fixture :abs_srcdir '/test/data/meadow_unified.sql'
+\i :fixture
 
-INSERT INTO rehearse_sis.loc (cd, nm, cc, dc, sc) VALUES
-	(0, 'Meadow Unified', '07', '61234', '0000000'),
-	(1, 'Oak Elementary', '07', '61234', '6101010'),
-	(2, 'Elm Elementary', '07', '61234', '6101011');
-INSERT INTO rehearse_sis.stu (sc, sn, id, cid, ln, fn, bd, gn, bcu, gr, tg) VALUES
-	(1, 1, 201, '2000000201', 'Mover', 'Mia', '2014-03-01', 'F', 'US', 5, ''),
-	(2, 1, 201, '2000000201', 'Mover', 'Mia', '2014-03-01', 'F', 'US', 5, ''),
-	(1, 2, 202, '2000000202', 'Starter', 'Sam', '2014-04-01', 'M', 'US', 5, ''),
-	(1, 3, 203, '2000000203', 'Grader', 'Gus', '2014-05-01', 'M', 'US', 5, ''),
-	(1, 4, 204, '2000000204', 'Holder', 'Hal', '2014-06-01', 'M', 'US', 5, ''),
-	(1, 5, 205, '2000000205', 'Newman', 'Nan', '2014-07-01', 'F', 'US', 5, '');
-INSERT INTO rehearse_sis.enr (id, sc, sn, yr, ed, ld, er, gr, pr) VALUES
-	(201, 1, 1, '2025', '2025-08-20', '2025-10-03', 'T160', 5, ''),
-	(201, 2, 1, '2025', '2025-10-06', NULL, NULL, 5, ''),
-	(202, 1, 2, '2025', '2025-08-21', NULL, NULL, 5, ''),
-	(203, 1, 3, '2025', '2025-08-20', NULL, NULL, 5, ''),
-	(204, 1, 4, '2025', '2025-08-20', '2025-08-10', 'T160', 5, ''),
-	(205, 1, 5, '2025', '2025-09-02', NULL, NULL, 5, '');
-
--- CALPADS: 201 still at Oak, 202 with a wrong start and a row at Elm that never
--- was, 203 in another grade, 204 without its (impossible) exit, 205 not at all.
-CREATE FUNCTION rehearse_line(school text, ssid text, last_name text, first_name text, birth text, gender text,
-	started text, grade text, left_on text DEFAULT '', reason text DEFAULT '') RETURNS text LANGUAGE sql AS $$
-	SELECT concat('SENR-R^^^0761234^', school, '^^2025-2026^', ssid, '^', substr(ssid, 8), '^', first_name, '^^',
-		last_name, '^^^^^', birth, '^', gender, '^^^US^', started, '^10^', grade, '^', left_on, '^', reason,
-		'^^^^^^^^^^20251031^20251031', E'\r\n')
-$$;
-SELECT string_agg(line, '' ORDER BY n) AS ods FROM (VALUES
-	(1, rehearse_line('6101010', '2000000201', 'Mover', 'Mia', '20140301', 'F', '20250820', '05')),
-	(2, rehearse_line('6101010', '2000000202', 'Starter', 'Sam', '20140401', 'M', '20250820', '05')),
-	(3, rehearse_line('6101011', '2000000202', 'Starter', 'Sam', '20140401', 'M', '20250701', '05', '20250715', 'T160')),
-	(4, rehearse_line('6101010', '2000000203', 'Grader', 'Gus', '20140501', 'M', '20250820', '04')),
-	(5, rehearse_line('6101010', '2000000204', 'Holder', 'Hal', '20140601', 'M', '20250820', '05'))
-) AS rows (n, line) \gset
+-- Beside the others: an exit that cannot be, which is held, and a new student.
+UPDATE extract_sis.enr SET ld = '2025-08-10', er = 'T160' WHERE id = 104;
+INSERT INTO extract_sis.stu (sc, sn, id, cid, ln, fn, bd, gn, bcu, gr, tg) VALUES
+	(1, 5, 105, '1000000105', 'Newman', 'Nan', '2014-07-01', 'F', 'US', 5, '');
+INSERT INTO extract_sis.enr (id, sc, sn, yr, ed, ld, er, gr, pr) VALUES
+	(105, 1, 5, '2025', '2025-09-02', NULL, NULL, 5, '');
 SELECT rows_loaded, rows_rejected FROM calpads.load_ods('SENR', 'ods.txt', convert_to(:'ods', 'UTF8'));
 
 -- Nothing to rehearse.
@@ -64,9 +38,9 @@ CREATE VIEW refusal AS
 		r.field, r.explanation
 	FROM calpads.rehearse(1) r WHERE r.step = 'refused';
 
--- The same batch, altered by hand.  Records by file: 1: 202 leaves out its wrong
--- start; 2: 201 leaves Oak, 202 is a no-show at Elm; 3: 201 at Elm, 202 at Oak,
--- 203 in another grade, 205 new.
+-- The same batch, altered by hand.  Records by file: 1: 102 loses its wrong
+-- start; 2: 101 leaves Oak, 102 is a no-show at Elm; 3: 101 at Elm, 102 at Oak,
+-- 103 in another grade, 105 new.
 \set alter 'UPDATE calpads.extract_record SET line ='
 
 BEGIN;
@@ -80,7 +54,7 @@ ROLLBACK;
 
 BEGIN;
 -- Characters that end a field or a record.
-:alter replace(line, 'Mia', E'Mi\ta') WHERE line_no = 1 AND file_id = 2;
+:alter replace(line, 'Zoë', E'Zo\të') WHERE line_no = 1 AND file_id = 2;
 :alter line || E'\r' WHERE file_id = 1;
 SELECT * FROM refusal WHERE seq < 3;
 ROLLBACK;
@@ -95,7 +69,7 @@ ROLLBACK;
 
 BEGIN;
 -- A deletion without SSID, without row, of the last row.
-:alter replace(line, '^2000000202^', '^^') WHERE file_id = 1;
+:alter replace(line, '^1000000102^', '^^') WHERE file_id = 1;
 SELECT * FROM refusal WHERE seq = 1;
 ROLLBACK;
 BEGIN;
@@ -151,7 +125,7 @@ ROLLBACK;
 
 BEGIN;
 -- Other demographics than those of CALPADS, a code that there is not, an exit before the start.
-:alter replace(line, '^M^', '^F^') WHERE file_id = 3 AND line_no = 3;
+:alter replace(line, '^F^', '^M^') WHERE file_id = 3 AND line_no = 3;
 :alter replace(line, '^10^05^', '^10^99^') WHERE file_id = 3 AND line_no = 2;
 :alter replace(line, '^20251003^', '^20250803^') WHERE file_id = 2 AND line_no = 1;
 SELECT seq, line, rule, ssid, field, explanation FROM refusal;
@@ -159,8 +133,8 @@ ROLLBACK;
 
 -- What would be left to do: the SIS has changed since.
 BEGIN;
-UPDATE rehearse_sis.enr SET gr = 4 WHERE id = 205;
-UPDATE rehearse_sis.enr SET ed = '2025-10-07' WHERE id = 201 AND sc = 2;
+UPDATE extract_sis.enr SET gr = 4 WHERE id = 105;
+UPDATE extract_sis.enr SET ed = '2025-10-07' WHERE id = 101 AND sc = 2;
 SELECT step, ssid, school_of_attendance, enrollment_start_date, field, explanation
 FROM calpads.rehearse(1) WHERE step <> 'file';
 -- A school that is not selected is nobody's.
@@ -216,6 +190,6 @@ UPDATE calpads.batch SET process = 'SPRG' WHERE batch_id = 1;
 SELECT * FROM calpads.rehearse(1);
 
 DROP VIEW refusal;
-DROP FUNCTION rehearse_line, spoil_record;
+DROP FUNCTION ods_line, spoil_record;
 SET client_min_messages = warning;
-DROP SCHEMA rehearse_sis CASCADE;
+DROP SCHEMA extract_sis CASCADE;

@@ -42,6 +42,10 @@ static char *biliteracy_seal_code;
 static char *transition_status_field;
 static char *program_change_code;
 static char *stu_ed_use_date;
+static char *sprg_exclude;
+static char *sprg_exclude_meal_sources;
+static bool sprg_504_eligibility;
+static int	sprg_year_end_window_days = 30;
 
 static const struct config_enum_entry year_end_exits_options[] = {
 	{"off", 0, false},
@@ -144,6 +148,24 @@ define_mapping_settings(void)
 				  &stu_ed_use_date, "", check_date_setting);
 }
 
+/* The same for student programs: spec/aeries_logic.md sections 8.3 and 11. */
+static void
+define_program_settings(void)
+{
+	define_string("calpads.sprg_exclude", "Education program codes that are not reported.",
+				  &sprg_exclude, "", NULL);
+	define_string("calpads.sprg_exclude_meal_sources",
+				  "FRE.SRC values whose meal records are not reported.",
+				  &sprg_exclude_meal_sources, "", NULL);
+	define_bool("calpads.sprg_504_eligibility",
+				"Report 504 plans (program 101) as eligibility, not as participation.",
+				&sprg_504_eligibility);
+	DefineCustomIntVariable("calpads.sprg_year_end_window_days",
+							"Days before the last school day from which participation in a program is closed.",
+							NULL, &sprg_year_end_window_days, 30, 0, 366, PGC_USERSET, 0, NULL, NULL,
+							NULL);
+}
+
 void		_PG_init(void);
 
 void
@@ -151,6 +173,7 @@ _PG_init(void)
 {
 	define_general_settings();
 	define_mapping_settings();
+	define_program_settings();
 	MarkGUCPrefixReserved("calpads");
 	copy_format_install();
 }

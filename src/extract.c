@@ -38,6 +38,21 @@ append_record(StringInfo line, const char *const *values, int count)
 
 /* ---- the files of a batch --------------------------------------------------- */
 
+/*
+ * Who may write rows of calpads.extract_file may not therefore choose where on
+ * the disk, or in whose folder of an archive, somebody else's files go.
+ */
+static char *
+checked_name(char *name)
+{
+	if (first_dir_separator(name) != NULL || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("\"%s\" cannot be the name of an extract file", name),
+				 errhint("A name in calpads.extract_file holds no folders.")));
+	return name;
+}
+
 /* A row of file_id, file_name, encoding. */
 static ExtractFile *
 fetched_file(uint64 row)
@@ -45,7 +60,7 @@ fetched_file(uint64 row)
 	ExtractFile *file = palloc(sizeof(ExtractFile));
 
 	file->file_id = query_value(row, 1);
-	file->name = query_value(row, 2);
+	file->name = checked_name(query_value(row, 2));
 	file->encoding = pg_char_to_encoding(query_value(row, 3));
 	return file;
 }

@@ -43,9 +43,35 @@ static const OdsProcess processes[] = {
 		.required = {"reporting_lea", "enrollment_status_code"},
 		.school = "school_of_attendance",
 		.exit_date = "enrollment_exit_date",
+		.exit_name = "exit date",
+		.record_name = "enrollments",
+		.window = "two years",
+		.lea_rule = "SENR0001",
 		.forms = {
 			{"ssid", 10, true, "SENR0007"},
 			{"school_of_attendance", 7, false, "SENR0002"},
+		},
+	},
+	{
+		.name = "SPRG",
+		.layout = "sprg_ods",
+		.baseline = "sprg_baseline",
+		.sis_view = "sprg",
+		.key = {"school_of_attendance", "ssid", "education_program_code",
+		"education_program_membership_start_date"},
+		/* Filled for one program only, where several services start together. */
+		.blank_key = {"education_service_academic_year", "education_service_code"},
+		.required = {"reporting_lea"},
+		.school = "school_of_attendance",
+		.exit_date = "education_program_membership_end_date",
+		.exit_name = "end date",
+		.record_name = "programs",
+		.window = "ten years",
+		.lea_rule = "IVR0001",
+		.forms = {
+			{"ssid", 10, true, "IVR0007"},
+			{"school_of_attendance", 7, false, "IVR0002"},
+			{"education_program_code", 3, true, "GERR0002"},
 		},
 	},
 };
@@ -221,11 +247,12 @@ check_schools(const Load *load, const LoadTally *tally)
 }
 
 /*
- * Does the SIS have exits of the last years, but not one of these enrollments
- * is in the file?  The condition joins on the process's key.
+ * Does the SIS have closed records of the last years, of which fewer than half
+ * are in the file?  Some always are: those that CALPADS does not know to be
+ * closed.  The condition joins on the process's key.
  */
 static bool
-lacks_closed_enrollments(const Load *load, const char *sis_view)
+lacks_closed_records(const Load *load, const char *sis_view)
 {
 	const OdsProcess *process = load->process;
 	const char *values[] = {load->lea, load->load_id};
@@ -235,13 +262,14 @@ lacks_closed_enrollments(const Load *load, const char *sis_view)
 	initStringInfo(&condition);
 	for (const char *const *field = process->key; *field != NULL; field++)
 		appendStringInfo(&condition, " AND b.%s = s.%s", *field, *field);
+	for (const char *const *field = process->blank_key; *field != NULL; field++)
+		appendStringInfo(&condition, " AND b.%s IS NOT DISTINCT FROM s.%s", *field, *field);
 
 	query_run(psprintf("WITH closed AS MATERIALIZED (SELECT * FROM %s"
 					   "  WHERE reporting_lea = $1 AND %s >="
 					   "  calpads.school_year_start(calpads.today()) - interval '2 years')"
-					   " SELECT EXISTS (SELECT FROM closed)"
-					   " AND NOT EXISTS (SELECT FROM closed s JOIN calpads.%s b"
-					   "  ON b.load_id = $2::bigint%s)",
+					   " SELECT count(DISTINCT b.line_no) * 2 < count(DISTINCT s.*)"
+					   " FROM closed s LEFT JOIN calpads.%s b ON b.load_id = $2::bigint%s",
 					   sis_view, process->exit_date, process->baseline, condition.data),
 			  2, values);
 	result = query_boolean(0, 1);
@@ -263,13 +291,15 @@ check_active_only(const Load *load, const LoadTally *tally)
 	query_run("SELECT to_regclass(format('%I.%I', calpads.setting('sis_schema'), $1))::text",
 			  1, values);
 	sis_view = query_value(0, 1);
-	if (sis_view != NULL && lacks_closed_enrollments(load, sis_view))
+	if (sis_view != NULL && lacks_closed_records(load, sis_view))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the file holds active students only"),
-				 errdetail("File \"%s\": none of its %lld rows has an exit date, and the closed enrollments of the SIS are missing.",
-						   file_source_name(load->source), (long long) tally->rows_loaded),
-				 errhint("Request the extract by date range, from July 1 two years back until today, for all schools.")));
+				 errdetail("File \"%s\": none of its %lld rows has an %s, and most of the closed %s of the SIS are missing.",
+						   file_source_name(load->source), (long long) tally->rows_loaded,
+						   load->process->exit_name, load->process->record_name),
+				 errhint("Request the extract by date range, from July 1 %s back until today, for all schools.",
+						 load->process->window)));
 	SPI_finish();
 }
 

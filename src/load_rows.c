@@ -129,6 +129,8 @@ find_fields(RowLoader *loader)
 		loader->key[loader->key_count++] = position;
 		loader->fields[position].required = true;
 	}
+	for (const char *const *name = process->blank_key; *name != NULL; name++)
+		loader->key[loader->key_count++] = position_of(loader, *name);
 	for (const char *const *name = process->required; *name != NULL; name++)
 		loader->fields[position_of(loader, *name)].required = true;
 
@@ -465,7 +467,7 @@ check_lea(RowLoader *loader, const Record *record)
 	if (value.length == loader->lea.length &&
 		memcmp(value.data, loader->lea.data, value.length) == 0)
 		return true;
-	write_field_error(loader, record, loader->lea_field, "SENR0001",
+	write_field_error(loader, record, loader->lea_field, loader->process->lea_rule,
 					  "the record is of another LEA than the file");
 	return false;
 }

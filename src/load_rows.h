@@ -32,10 +32,15 @@ typedef struct OdsProcess
 	const char *layout;			/* of the extract */
 	const char *baseline;		/* table calpads.<baseline> */
 	const char *sis_view;		/* view of the SIS schema with the same columns */
-	const char *key[MAX_KEY_FIELDS + 1];	/* operational key */
+	const char *key[MAX_KEY_FIELDS + 1];	/* operational key: what cannot be blank in it */
+	const char *blank_key[MAX_KEY_FIELDS + 1];	/* the rest of the key */
 	const char *required[MAX_KEY_FIELDS + 1];	/* cannot be blank, as the key fields cannot */
 	const char *school;			/* field of the school, or NULL */
 	const char *exit_date;		/* field that is blank in active records, or NULL */
+	const char *exit_name;		/* that date in a message */
+	const char *record_name;	/* many records in a message */
+	const char *window;			/* how far back an extract reaches, in a message */
+	const char *lea_rule;		/* CALPADS rule number of a record of another LEA */
 	ValueForm	forms[MAX_FORMS];
 } OdsProcess;
 
@@ -63,7 +68,7 @@ extern RowLoader *row_loader_create(const OdsProcess *process, const Layout *lay
 /*
  * Takes a record into the baseline.  Sets it aside in calpads.load_error when
  * a field is bad (a row there for each bad field), when it is of another LEA
- * (SENR0001), or when its key was there before (IVR0034).
+ * (lea_rule), or when its key was there before (IVR0034).
  */
 extern void row_loader_take(RowLoader *loader, const Record *record);
 

@@ -7,7 +7,9 @@
  */
 #include "new_file.h"
 
+#include <ctype.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +21,8 @@
 
 #include "compat.h"
 #include "file_source.h"
+
+#define TEMPORARY_SUFFIX ".calpads"
 
 struct NewFile
 {
@@ -54,12 +58,66 @@ check_place(const char *path)
 				 errhint("Give the path of a new file, or of one that may be replaced.")));
 }
 
+/* A backend's temporary name for a file: hidden, and like nobody else's. */
 static char *
 temporary_name(const char *path)
 {
 	const char *name = last_dir_separator(path) + 1;
 
-	return psprintf("%.*s.%s.%d.tmp", (int) (name - path), path, name, MyProcPid);
+	return psprintf("%.*s.%s.%d" TEMPORARY_SUFFIX, (int) (name - path), path, name, MyProcPid);
+}
+
+/* The process that made a temporary name; 0 when it is not such a name. */
+static int
+process_of_name(const char *name)
+{
+	const char *digits = name + strlen(name) - strlen(TEMPORARY_SUFFIX);
+
+	if (name[0] != '.' || digits <= name || strcmp(digits, TEMPORARY_SUFFIX) != 0)
+		return 0;
+	while (isdigit((unsigned char) digits[-1]))
+		digits--;
+	return digits[-1] == '.' ? atoi(digits) : 0;
+}
+
+/*
+ * Has the file lost its writer?  Of this backend's own number may also have
+ * been a backend before it.
+ */
+static bool
+is_left_over(const char *path, int process)
+{
+	struct stat status;
+
+	if (lstat(path, &status) != 0 || !S_ISREG(status.st_mode))
+		return false;
+	if (process == MyProcPid)
+		return status.st_mtime < MyStartTime;
+	return kill(process, 0) != 0 && errno == ESRCH;
+}
+
+/*
+ * A backend that was killed could not remove its temporary files.  A folder
+ * that cannot be listed can still be written to.
+ */
+static void
+remove_left_over(const char *path)
+{
+	char	   *directory = pnstrdup(path, last_dir_separator(path) - path + 1);
+	DIR		   *folder = AllocateDir(directory);
+	struct dirent *entry;
+
+	while ((entry = ReadDirExtended(folder, directory, DEBUG1)) != NULL)
+	{
+		int			process = process_of_name(entry->d_name);
+		char	   *found = psprintf("%s%s", directory, entry->d_name);
+
+		if (process > 0 && is_left_over(found, process))
+			unlink(found);
+		pfree(found);
+	}
+	FreeDir(folder);
+	pfree(directory);
 }
 
 static void
@@ -82,6 +140,7 @@ new_file_create(const char *path)
 	file->path = pstrdup(path);
 	canonicalize_path(file->path);
 	check_place(file->path);
+	remove_left_over(file->path);
 	file->temporary = temporary_name(file->path);
 	file->descriptor = OpenTransientFilePerm(file->temporary, O_CREAT | O_EXCL | O_WRONLY | PG_BINARY,
 											 S_IRUSR | S_IWUSR);

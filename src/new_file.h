@@ -5,7 +5,8 @@
  *
  * It is written under a temporary name beside its place with mode 0600,
  * flushed, and renamed.  When the (sub)transaction or the session ends before
- * that, the temporary file is removed.
+ * that, the temporary file is removed; that of a session that was killed goes
+ * with the next file that is begun in the folder.
  *
  *-------------------------------------------------------------------------
  */
