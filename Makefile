@@ -33,6 +33,7 @@ OBJS = \
 	src/new_file.o \
 	src/picture.o \
 	src/query.o \
+	src/read_rows.o \
 	src/reader.o \
 	src/reconcile.o \
 	src/record.o \
@@ -46,6 +47,7 @@ OBJS = \
 	src/rule_fields.o \
 	src/rule_person.o \
 	src/rule_school.o \
+	src/senr_record.o \
 	src/server_reader.o \
 	src/story.o \
 	src/upload.o \

@@ -173,6 +173,19 @@ COMMENT ON COLUMN calpads.sis_table.column_name IS 'name of the column';
 COMMENT ON COLUMN calpads.sis_table.column_type IS 'data type, with not null and default';
 COMMENT ON COLUMN calpads.sis_table.builtin IS 'shipped with the extension; false: the district''s own';
 
+CREATE TABLE calpads.rejection_column (
+	name text COLLATE "C" NOT NULL CHECK (name IN ('rule', 'message', 'severity', 'record_no', 'field', 'value',
+		'record_type', 'local_record_id', 'school_of_attendance', 'ssid', 'local_student_id',
+		'enrollment_start_date')),
+	alias text COLLATE "C" PRIMARY KEY CHECK (alias ~ '^[a-z0-9]+$'),
+	builtin boolean NOT NULL DEFAULT false
+);
+COMMENT ON TABLE calpads.rejection_column IS
+	'names that columns have in CALPADS'' extracts of errors [proposal: the extracts'' form is not published]';
+COMMENT ON COLUMN calpads.rejection_column.name IS 'what the column holds; record_no: number of the record that was sent';
+COMMENT ON COLUMN calpads.rejection_column.alias IS 'the name in a header row, its letters and digits in lower case';
+COMMENT ON COLUMN calpads.rejection_column.builtin IS 'shipped with the extension; false: the district''s own';
+
 /*
  * Makes room for a row of the district: the shipped row with the same key
  * goes, and a shipped row that is changed becomes the district's.  It also
@@ -226,6 +239,10 @@ CREATE TRIGGER prefer_own_insert BEFORE INSERT ON calpads.sis_table
 	FOR EACH ROW WHEN (NOT NEW.builtin) EXECUTE FUNCTION calpads.prefer_own_row('table_name', 'ordinal');
 CREATE TRIGGER prefer_own_update BEFORE UPDATE ON calpads.sis_table
 	FOR EACH ROW EXECUTE FUNCTION calpads.prefer_own_row('table_name', 'ordinal');
+CREATE TRIGGER prefer_own_insert BEFORE INSERT ON calpads.rejection_column
+	FOR EACH ROW WHEN (NOT NEW.builtin) EXECUTE FUNCTION calpads.prefer_own_row('alias');
+CREATE TRIGGER prefer_own_update BEFORE UPDATE ON calpads.rejection_column
+	FOR EACH ROW EXECUTE FUNCTION calpads.prefer_own_row('alias');
 
 SELECT pg_catalog.pg_extension_config_dump('calpads.layout', 'WHERE NOT builtin');
 SELECT pg_catalog.pg_extension_config_dump('calpads.layout_field', 'WHERE NOT builtin');
@@ -233,6 +250,7 @@ SELECT pg_catalog.pg_extension_config_dump('calpads.codeset', 'WHERE NOT builtin
 SELECT pg_catalog.pg_extension_config_dump('calpads.code', 'WHERE NOT builtin');
 SELECT pg_catalog.pg_extension_config_dump('calpads.valid_combination', 'WHERE NOT builtin');
 SELECT pg_catalog.pg_extension_config_dump('calpads.sis_table', 'WHERE NOT builtin');
+SELECT pg_catalog.pg_extension_config_dump('calpads.rejection_column', 'WHERE NOT builtin');
 
 /*
  * Replaces the shipped rows of one table by its file.  The file's header must
@@ -280,7 +298,7 @@ BEGIN
 	END IF;
 	RETURN QUERY
 		SELECT reference_table, calpads.refresh_reference_table(reference_table)
-		FROM unnest(ARRAY['layout', 'layout_field', 'codeset', 'code', 'valid_combination', 'sis_table', 'rule'])
+		FROM unnest(ARRAY['layout', 'layout_field', 'codeset', 'code', 'valid_combination', 'sis_table', 'rule', 'rejection_column'])
 			AS reference_table;
 END;
 $$;
@@ -408,6 +426,500 @@ COMMENT ON FUNCTION calpads.school_grade_span() IS
 	'the schools of the SIS (LOC) with their lowest and highest grade as numbers, null when they are not known';
 
 SELECT calpads.refresh_reference_data();
+-- ---------------------------------------------------------------------------
+-- 3a. Student programs (SPRG) in the SIS; the view itself is made with the
+-- others, by create_sis_schema()
+-- ---------------------------------------------------------------------------
+
+/*
+ * Eligible (1) or participating (3): by which rules a program's dates go.
+ *
+ * The pairs that the state allows in the year; eligible where it allows both,
+ * or says nothing of the program [proposal].  A 504 plan is a participation of
+ * the SIS until calpads.sprg_504_eligibility is on (spec/aeries_logic.md
+ * section 8.3), whatever CALPADS then makes of it.
+ */
+CREATE FUNCTION calpads.program_membership(program text, academic_year text) RETURNS text
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	RETURN CASE
+		WHEN program = '101' AND calpads.setting('sprg_504_eligibility') <> 'on' THEN '3'
+		ELSE coalesce((
+			SELECT min(pair.code2)
+			FROM calpads.valid_combination AS pair
+			WHERE pair.name = 'program_membership' AND pair.code1 = program
+				AND coalesce(pair.first_year <= academic_year, true) AND coalesce(pair.last_year >= academic_year, true)), '1')
+	END;
+COMMENT ON FUNCTION calpads.program_membership(text, text) IS
+	'1 (eligible) or 3 (participating): by which rules the dates of a program go in an academic year';
+
+/*
+ * The programs that are reported today.  Left out: retired ones, of which
+ * CALPADS keeps its old rows, those that were never submitted (190), and
+ * calpads.sprg_exclude, with which one sends files without meals at the start
+ * of the year (spec/aeries_logic.md section 8.3, SPRG w/o FRE).
+ */
+CREATE FUNCTION calpads.offered_programs() RETURNS TABLE (program text, membership text)
+	LANGUAGE sql STABLE PARALLEL SAFE ROWS 30
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT code.code, calpads.program_membership(code.code, this_year.id)
+	FROM calpads.code
+	CROSS JOIN (SELECT calpads.academic_year(calpads.today()) AS id) AS this_year
+	WHERE code.codeset = 'education_program'
+		AND code.code <> ALL (regexp_split_to_array(btrim(calpads.setting('sprg_exclude')), '\s*,\s*'))
+		AND coalesce(code.first_year <= this_year.id, true)
+		AND CASE WHEN code.last_year IS NULL THEN code.active <> 'N' ELSE code.last_year >= this_year.id END
+$$;
+COMMENT ON FUNCTION calpads.offered_programs() IS
+	'programs that are reported today, each with its membership (1 eligible, 3 participating); retired and excluded ones are not';
+
+/*
+ * The enrollments by which the dates of programs go: what the view senr of a
+ * SIS schema reports.  A function, so that the district can replace that view,
+ * of which it promises no more than the fields of the layout.
+ */
+CREATE FUNCTION calpads.reported_enrollments(schema_name text)
+	RETURNS TABLE (student_id integer, lea text, school text, ssid text, first_name text, last_name text, birth_date date, gender text,
+		start_date date, exit_date date, exit_reason text, status text)
+	LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100000
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY EXECUTE format($query$
+		SELECT senr.local_student_id::integer, senr.reporting_lea::text, senr.school_of_attendance::text, senr.ssid::text,
+			senr.student_legal_first_name::text, senr.student_legal_last_name::text, senr.student_birth_date::date,
+			senr.student_gender_code::text, senr.enrollment_start_date::date, senr.enrollment_exit_date::date,
+			senr.student_exit_reason_code::text, senr.enrollment_status_code::text
+		FROM %s AS senr
+		WHERE senr.local_student_id ~ '^[0-9]{1,9}$'
+		$query$, calpads.sis_table_name(schema_name, 'senr'));
+END;
+$$;
+COMMENT ON FUNCTION calpads.reported_enrollments(text) IS
+	'enrollments that the mapping view senr of a SIS schema (null: the schema of the setting) reports';
+
+/* The definition of the mapping view sprg: a row of calpads.mapping_view(). */
+CREATE FUNCTION calpads.sprg_mapping_view() RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $function$
+SELECT $view$
+/*
+ * SPRG as the SIS sees it.  Sections are those of spec/aeries_logic.md, unless
+ * they are of spec/sinf_sela_sprg.md (there: SPRG).
+ *
+ * Program records as entered -> stays of the student at the schools they are
+ * reported for -> dates by the rules of the membership -> record.
+ *
+ * OFFSET 0 keeps the planner from computing a step more than once.
+ */
+WITH setting AS MATERIALIZED (
+	SELECT calpads.today() AS today,
+		calpads.school_year_start(calpads.today()) AS this_year,
+		-- What the view senr reports; of the years before, ENR as it is.
+		(calpads.school_year_start(calpads.today()) - interval '2 years')::date AS first_reported_year,
+		-- Section 8.3: ten years.
+		(calpads.school_year_start(calpads.today()) - interval '10 years')::date AS first_year,
+		calpads.setting('sprg_year_end_window_days')::integer AS year_end_window_days,
+		calpads.setting('status_field') = 'sp' AS has_status_of_enrollment,
+		upper(btrim(calpads.setting('program_change_code'))) AS program_change_code,
+		regexp_split_to_array(upper(btrim(calpads.setting('sprg_exclude_meal_sources'))), '\s*,\s*') AS excluded_sources
+),
+school AS MATERIALIZED (
+	SELECT sc, cds_school COLLATE "C" AS cds_school, lea COLLATE "C" AS lea, selected FROM calpads.school_list(@schema_literal@)
+),
+program AS MATERIALIZED (
+	SELECT program COLLATE "C" AS code, membership = '3' AS is_participation FROM calpads.offered_programs()
+),
+code_map AS MATERIALIZED (
+	SELECT jsonb_object_agg(local_code, code) FILTER (WHERE local_set = 'FRE.CD') AS meal,
+		jsonb_object_agg(local_code, code) FILTER (WHERE local_set = 'ATT.RS') AS exit_reason,
+		jsonb_object_agg(local_code, code) FILTER (WHERE local_set = 'STU.SP') AS status
+	FROM calpads.code_translation(@schema_literal@)
+),
+-- Several schools of the SIS can report under one code: nonpublic schools.
+school_number AS MATERIALIZED (
+	SELECT cds_school AS school, min(sc) AS sc FROM school WHERE selected GROUP BY cds_school
+),
+-- The last school day of a school's calendar, of the district's where it has none.
+last_school_day AS MATERIALIZED (
+	SELECT coalesce(school.cds_school, '') AS school, calpads.school_year_start(day.dt) AS school_year, max(day.dt) AS day
+	FROM @schema@.day
+	JOIN school ON school.sc = day.sc
+	WHERE day.del IS NOT TRUE AND day.dt IS NOT NULL AND coalesce(btrim(day.ho::text), '') IN ('', '%')
+	GROUP BY coalesce(school.cds_school, ''), calpads.school_year_start(day.dt)
+),
+
+-- Enrollments ------------------------------------------------------------------
+
+reported AS MATERIALIZED (
+	SELECT student_id, lea COLLATE "C" AS lea, school COLLATE "C" AS school, ssid COLLATE "C" AS ssid,
+		first_name COLLATE "C" AS first_name, last_name COLLATE "C" AS last_name, birth_date, gender COLLATE "C" AS gender,
+		start_date, exit_date, exit_reason COLLATE "C" AS exit_reason, status COLLATE "C" AS status
+	FROM calpads.reported_enrollments(@schema_literal@)
+),
+person AS MATERIALIZED (
+	SELECT DISTINCT ON (student_id) student_id, ssid, first_name, last_name, birth_date, gender
+	FROM reported
+	ORDER BY student_id, start_date DESC, school
+),
+-- Years before those of senr, for students whom senr has: an enrollment without
+-- a leave date ended with the school year.
+earlier_enrollment AS (
+	SELECT enr.id AS student_id, reporting.lea, reporting.cds_school AS school, enr.ed AS start_date,
+		coalesce(enr.ld, (calpads.school_year_start(enr.ed) + interval '1 year' - interval '1 day')::date) AS exit_date,
+		CASE local.reason WHEN setting.program_change_code THEN 'E150'
+			ELSE coalesce(code_map.exit_reason ->> local.reason, local.reason) END COLLATE "C" AS exit_reason,
+		CASE WHEN setting.has_status_of_enrollment
+			THEN coalesce(code_map.status ->> local.status, local.status) END COLLATE "C" AS status
+	FROM @schema@.enr
+	CROSS JOIN setting
+	CROSS JOIN code_map
+	JOIN person ON person.student_id = enr.id
+	JOIN school AS own ON own.sc = enr.sc AND own.selected
+	JOIN school AS reporting ON reporting.sc = coalesce(nullif(enr.hs, 0), enr.sc) AND reporting.selected
+		AND reporting.cds_school IS NOT NULL
+	CROSS JOIN LATERAL (SELECT coalesce(upper(btrim(enr.er::text)), '') AS reason, upper(btrim(enr.pr::text)) AS status) AS local
+	WHERE enr.del IS NOT TRUE AND enr.ed >= setting.first_year AND enr.ed < setting.first_reported_year
+),
+-- A no-show was never there; next year's enrollments come with the next year.
+enrollment AS (
+	SELECT every_year.*, calpads.school_year_start(start_date) AS school_year
+	FROM (
+		SELECT student_id, lea, school, start_date, exit_date, exit_reason, status FROM reported
+		UNION ALL
+		SELECT student_id, lea, school, start_date, exit_date, exit_reason, status FROM earlier_enrollment) AS every_year
+	CROSS JOIN setting
+	WHERE exit_reason IS DISTINCT FROM 'N470' AND coalesce(exit_date >= start_date, true)
+		AND calpads.school_year_start(start_date) <= setting.this_year
+),
+numbered_enrollment AS (
+	SELECT enrollment.*,
+		count(*) FILTER (WHERE begins_stay) OVER (PARTITION BY student_id, school, school_year ORDER BY start_date, exit_date) AS stay
+	FROM (
+		SELECT enrollment.*,
+			NOT coalesce(start_date <= max(coalesce(exit_date, 'infinity')) OVER before
+				OR (lag(exit_reason) OVER at_school = 'E150' AND start_date <= lag(exit_date) OVER at_school + 1), false) AS begins_stay
+		FROM enrollment
+		WINDOW at_school AS (PARTITION BY student_id, school, school_year ORDER BY start_date, exit_date),
+			before AS (at_school ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS enrollment
+),
+/*
+ * What a program sees of enrollments: CALPADS leaves programs alone at an E150,
+ * so the enrollment after it is the same stay; so are rows that overlap.
+ */
+stay AS MATERIALIZED (
+	SELECT enrollment.*, coalesce(school_calendar.day, district_calendar.day) AS last_day,
+		start_date = max(start_date) FILTER (WHERE NOT is_secondary) OVER (PARTITION BY student_id) AS is_newest
+	FROM (
+		SELECT student_id, school, school_year, min(lea) AS lea, min(start_date) AS start_date,
+			CASE WHEN count(*) = count(exit_date) THEN max(exit_date) END AS end_date,
+			-- A record without a school follows the student's own school only [proposal].
+			coalesce(bool_and(status = '20'), false) AS is_secondary
+		FROM numbered_enrollment
+		GROUP BY student_id, school, school_year, stay) AS enrollment
+	LEFT JOIN last_school_day AS school_calendar
+		ON school_calendar.school = enrollment.school AND school_calendar.school_year = enrollment.school_year
+	LEFT JOIN last_school_day AS district_calendar
+		ON district_calendar.school = '0000000' AND district_calendar.school_year = enrollment.school_year
+),
+
+-- Records as entered -----------------------------------------------------------
+
+-- FOF wins over PGM for 504 plans; GATE is in GTE or in PGM, GTE first [proposal].
+plan_504 AS MATERIALIZED (
+	SELECT DISTINCT fof.id FROM @schema@.fof WHERE fof.del IS NOT TRUE
+),
+gifted AS MATERIALIZED (
+	SELECT DISTINCT gte.id FROM @schema@.gte WHERE gte.id IS NOT NULL AND gte.esd IS NOT NULL
+),
+source_record AS (
+	SELECT 'PGM' AS source, pgm.pid AS student_id, program.code, program.is_participation, nullif(pgm.scl, 0) AS sc,
+		CASE WHEN program.is_participation THEN pgm.psd ELSE pgm.esd END AS start_date,
+		CASE WHEN program.is_participation THEN pgm.ped ELSE pgm.eed END AS end_date,
+		CASE WHEN program.is_participation THEN 'PGM.PSD' ELSE 'PGM.ESD' END AS start_column,
+		CASE WHEN program.is_participation THEN 'PGM.PED' ELSE 'PGM.EED' END AS end_column,
+		nullif(btrim(pgm.ty::text), '') AS program_type,
+		nullif(btrim(pgm.hdt::text), '') AS dwelling_type,
+		nullif(upper(btrim(pgm.uy::text)), '') AS unaccompanied,
+		coalesce(nullif(upper(btrim(pgm.ry::text)), ''), 'N') AS runaway
+	FROM @schema@.pgm
+	JOIN program ON program.code = btrim(pgm.cd::text) COLLATE "C"
+	WHERE pgm.del IS NOT TRUE
+		-- Meals are in FRE only.
+		AND program.code NOT IN ('181', '182')
+		AND NOT (program.code = '101' AND pgm.pid IN (SELECT plan_504.id FROM plan_504))
+		AND NOT (program.code = '127' AND pgm.pid IN (SELECT gifted.id FROM gifted))
+	UNION ALL
+	SELECT 'FOF', fof.id, program.code, program.is_participation, NULL, fof.sd, fof.ed, 'FOF.SD', 'FOF.ED', NULL, NULL, NULL, NULL
+	FROM @schema@.fof
+	JOIN program ON program.code = '101'
+	WHERE fof.del IS NOT TRUE
+	UNION ALL
+	SELECT 'GTE', gte.id, program.code, program.is_participation, NULL, gte.esd, gte.eed, 'GTE.ESD', 'GTE.EED', NULL, NULL, NULL, NULL
+	FROM @schema@.gte
+	JOIN program ON program.code = '127'
+	WHERE gte.id IN (SELECT gifted.id FROM gifted)
+	UNION ALL
+	SELECT 'FRE', fre.id, program.code, program.is_participation, NULL, fre.esd, fre.eed, 'FRE.ESD', 'FRE.EED', NULL, NULL, NULL, NULL
+	FROM @schema@.fre
+	CROSS JOIN setting
+	CROSS JOIN code_map
+	-- A local code means F or R; other values are not reported.
+	CROSS JOIN LATERAL (SELECT upper(btrim(fre.cd::text)) AS code) AS local
+	JOIN program ON program.code = CASE coalesce(code_map.meal ->> local.code, local.code)
+		WHEN 'F' THEN '181' WHEN '181' THEN '181' WHEN 'R' THEN '182' WHEN '182' THEN '182' END
+	WHERE fre.del IS NOT TRUE
+		AND coalesce(nullif(upper(btrim(fre.src::text)), '') <> ALL (setting.excluded_sources), true)
+),
+-- Who was unaccompanied or a runaway once stays it until the school year ends
+-- (SPRG section 4.3); a runaway is unaccompanied.
+homeless AS (
+	SELECT source_record.*,
+		bool_or(unaccompanied = 'Y') OVER earlier_in_year AS was_unaccompanied,
+		bool_or(runaway = 'Y') OVER earlier_in_year AS was_runaway
+	FROM source_record
+	WINDOW earlier_in_year AS (PARTITION BY student_id, code, calpads.school_year_start(start_date) ORDER BY start_date)
+),
+entered AS MATERIALIZED (
+	SELECT row_number() OVER () AS number, homeless.*,
+		code IN ('181', '182') AS is_meal,
+		named.sc IS NULL AND homeless.sc IS NOT NULL AS school_unknown,
+		named.cds_school AS named_school,
+		-- The end to reckon with: of an impossible one nothing follows.
+		CASE WHEN end_date IS NULL OR end_date < start_date THEN NULL
+			-- Meals start and end in one academic year (SPRG0645F1).
+			WHEN code IN ('181', '182')
+				THEN least(end_date, (calpads.school_year_start(start_date) + interval '1 year' - interval '1 day')::date)
+			ELSE end_date END AS usable_end
+	FROM homeless
+	CROSS JOIN setting
+	LEFT JOIN school AS named ON named.sc = homeless.sc
+	WHERE coalesce(named.selected, true)
+		-- A record that has no start can be mended only while it matters.
+		AND (start_date IS NOT NULL OR coalesce(end_date >= setting.this_year, true))
+),
+
+-- Records at the schools they are reported for -----------------------------------
+
+/*
+ * PGM.SCL 0 and a virtual school follow the enrollment, a number is the one
+ * school.  A record without a start is shown with the newest enrollment.
+ */
+placed AS MATERIALIZED (
+	SELECT entered.*, stay.school, stay.lea, stay.school_year, stay.start_date AS stay_start, stay.end_date AS stay_end, stay.last_day
+	FROM entered
+	JOIN stay ON stay.student_id = entered.student_id
+	WHERE NOT entered.school_unknown
+		AND CASE WHEN entered.named_school IS NULL THEN NOT stay.is_secondary ELSE stay.school = entered.named_school END
+		AND CASE
+			WHEN entered.start_date IS NULL THEN stay.is_newest
+			ELSE stay.start_date <= coalesce(entered.usable_end, 'infinity')
+				AND coalesce(stay.end_date, 'infinity') >= entered.start_date
+				-- Eligibility for meals does not carry over (SPRG section 4.2).
+				AND (NOT entered.is_meal OR stay.school_year = calpads.school_year_start(entered.start_date))
+		END
+),
+/*
+ * Participation (section 8.3; SPRG section 4.1): one record for each stay and
+ * inside it.  In the last days of the year it ends with the last school day.
+ */
+participation AS (
+	SELECT placed.*,
+		CASE WHEN start_date IS NULL THEN NULL ELSE greatest(start_date, stay_start) END AS reported_start,
+		coalesce(least(usable_end, stay_end), year_end) AS reported_end,
+		CASE
+			WHEN start_date >= stay_start THEN NULL
+			WHEN start_date < school_year THEN 'Participation of an earlier school year starts with the enrollment of this one.'
+			WHEN start_date < stay_start THEN 'Participation starts with the enrollment.'
+		END AS start_rule,
+		CASE
+			WHEN usable_end IS NULL AND stay_end IS NULL THEN
+				CASE WHEN year_end IS NOT NULL THEN 'Participation ends with the last school day.' END
+			WHEN coalesce(stay_end < usable_end, stay_end IS NOT NULL) THEN 'Participation ends with the enrollment.'
+		END AS end_rule
+	FROM (
+		SELECT placed.*,
+			CASE WHEN school_year = setting.this_year AND last_day >= greatest(start_date, stay_start)
+				AND last_day - setting.year_end_window_days <= setting.today THEN last_day END AS year_end
+		FROM placed
+		CROSS JOIN setting
+		WHERE is_participation) AS placed
+),
+/*
+ * Eligibility: one record for each school, with its own start.  An end has to
+ * be inside the last enrollment there; an open record stays open, except
+ * that CALPADS ends meals with the enrollment.
+ */
+eligibility AS (
+	SELECT DISTINCT ON (number, school) placed.*,
+		start_date AS reported_start,
+		CASE WHEN is_meal OR usable_end IS NOT NULL THEN least(usable_end, stay_end) END AS reported_end,
+		NULL::text AS start_rule,
+		CASE
+			WHEN coalesce(stay_end < usable_end, stay_end IS NOT NULL AND is_meal) THEN 'Eligibility ends with the enrollment.'
+			WHEN usable_end < end_date THEN 'Eligibility for meals ends with the school year.'
+		END AS end_rule
+	FROM placed
+	WHERE NOT is_participation
+	ORDER BY number, school, stay_start DESC
+),
+-- A record of a school that does not exist, or where the student is not
+-- enrolled, while the student is enrolled elsewhere this year.
+misplaced AS (
+	SELECT DISTINCT ON (entered.number) entered.*, entered.named_school AS school, stay.lea, stay.school_year, stay.start_date AS stay_start,
+		stay.end_date AS stay_end, stay.last_day
+	FROM entered
+	CROSS JOIN setting
+	JOIN stay ON stay.student_id = entered.student_id AND stay.school_year = setting.this_year
+	WHERE (entered.school_unknown OR entered.named_school IS NOT NULL)
+		AND NOT EXISTS (SELECT FROM placed WHERE placed.number = entered.number)
+		AND stay.start_date <= coalesce(entered.usable_end, 'infinity')
+		AND coalesce(stay.end_date, 'infinity') >= coalesce(entered.start_date, setting.today)
+	ORDER BY entered.number, stay.start_date DESC
+),
+located AS (
+	SELECT number, source, student_id, code, is_participation, sc, start_date, end_date, start_column, end_column, program_type,
+		dwelling_type, unaccompanied, was_unaccompanied, was_runaway, school_unknown, school, lea, stay_start,
+		reported_start, reported_end, start_rule, end_rule, false AS is_misplaced
+	FROM participation
+	UNION ALL
+	SELECT number, source, student_id, code, is_participation, sc, start_date, end_date, start_column, end_column, program_type,
+		dwelling_type, unaccompanied, was_unaccompanied, was_runaway, school_unknown, school, lea, stay_start,
+		reported_start, reported_end, start_rule, end_rule, false
+	FROM eligibility
+	UNION ALL
+	SELECT number, source, student_id, code, is_participation, sc, start_date, end_date, start_column, end_column, program_type,
+		dwelling_type, unaccompanied, was_unaccompanied, was_runaway, school_unknown, school, lea, stay_start,
+		start_date, end_date, NULL, NULL, true
+	FROM misplaced
+),
+-- The fields that only one program has; PGM.TY holds the code of it [proposal].
+detailed AS (
+	SELECT located.*,
+		CASE WHEN end_date < start_date THEN end_date ELSE reported_end END AS end_to_report,
+		CASE WHEN code = '122' THEN calpads.academic_year(reported_start) END AS service_year,
+		CASE WHEN code = '122' THEN program_type END AS service,
+		CASE WHEN code = '113' THEN program_type END AS academy,
+		CASE WHEN code = '135' THEN program_type END AS migrant_student,
+		CASE WHEN code = '191' THEN dwelling_type END AS dwelling,
+		CASE WHEN code = '191' THEN CASE WHEN was_unaccompanied OR was_runaway THEN 'Y' ELSE unaccompanied END END AS unaccompanied_youth,
+		CASE WHEN code = '191' THEN CASE WHEN was_runaway THEN 'Y' ELSE 'N' END END AS runaway_youth
+	FROM located
+),
+-- Records that differ in nothing that is reported are one.
+distinct_record AS (
+	SELECT DISTINCT ON (student_id, code, school, reported_start, service, end_to_report, academy, migrant_student,
+			dwelling, unaccompanied_youth, runaway_youth, school_unknown, is_misplaced)
+		detailed.*
+	FROM detailed
+	ORDER BY student_id, code, school, reported_start, service, end_to_report, academy, migrant_student,
+		dwelling, unaccompanied_youth, runaway_youth, school_unknown, is_misplaced, start_date, source, number
+),
+-- Records of one student, program and school (and service) beside each other.
+compared AS (
+	SELECT distinct_record.*,
+		count(*) OVER (PARTITION BY student_id, code, school, service, reported_start) > 1 AS key_twice,
+		end_to_report IS NULL
+			AND count(*) FILTER (WHERE end_to_report IS NULL) OVER (PARTITION BY student_id, code, school, service) > 1 AS open_twice,
+		is_participation AND coalesce(
+			reported_start <= max(coalesce(end_to_report, 'infinity')) OVER (in_order ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+				OR lead(reported_start) OVER in_order <= coalesce(end_to_report, 'infinity'), false) AS overlapping
+	FROM distinct_record
+	WINDOW in_order AS (PARTITION BY student_id, code, school, service ORDER BY reported_start)
+),
+record AS (
+	SELECT compared.*, person.ssid, person.first_name, person.last_name, person.birth_date, person.gender,
+		coalesce(compared.sc, school_number.sc) AS reported_sc,
+		lea IS NULL AS lea_missing,
+		start_date IS NULL AS start_missing,
+		coalesce(end_date < start_date, false) AS end_impossible,
+		code = '191' AND dwelling IS NULL AS dwelling_missing,
+		dwelling IS NOT NULL AND NOT EXISTS (
+			SELECT FROM calpads.code AS known
+			WHERE known.codeset = 'homeless_dwelling_type' AND known.code = dwelling COLLATE "C") AS dwelling_unknown,
+		code = '191' AND coalesce(unaccompanied_youth NOT IN ('Y', 'N'), true) AS unaccompanied_missing,
+		code = '122' AND service IS NULL AS service_missing,
+		code = '113' AND academy IS NULL AS academy_missing,
+		code = '135' AND migrant_student IS NULL AS migrant_missing
+	FROM compared
+	JOIN person ON person.student_id = compared.student_id
+	LEFT JOIN school_number ON school_number.school = compared.school
+	OFFSET 0
+)
+SELECT
+	'SPRG' COLLATE "C" AS record_type_code,
+	'A' COLLATE "C" AS transaction_type_code,
+	concat_ws('-', student_id, school, code, to_char(reported_start::timestamp, 'YYYYMMDD'), service) COLLATE "C" AS local_record_id,
+	lea COLLATE "C" AS reporting_lea,
+	school COLLATE "C" AS school_of_attendance,
+	calpads.academic_year(stay_start) COLLATE "C" AS academic_year_id,
+	ssid COLLATE "C" AS ssid,
+	student_id::text COLLATE "C" AS local_student_id,
+	first_name COLLATE "C" AS student_legal_first_name,
+	last_name COLLATE "C" AS student_legal_last_name,
+	birth_date AS student_birth_date,
+	gender COLLATE "C" AS student_gender_code,
+	code COLLATE "C" AS education_program_code,
+	-- CALPADS makes it from the program, and ignores what is sent.
+	NULL::text COLLATE "C" AS education_program_membership_code,
+	reported_start AS education_program_membership_start_date,
+	end_to_report AS education_program_membership_end_date,
+	service_year COLLATE "C" AS education_service_academic_year,
+	service COLLATE "C" AS education_service_code,
+	academy COLLATE "C" AS california_partnership_academy_id,
+	migrant_student COLLATE "C" AS migrant_student_id,
+	NULL::text COLLATE "C" AS filler_1,
+	NULL::text COLLATE "C" AS filler_2,
+	dwelling COLLATE "C" AS homeless_dwelling_type_code,
+	unaccompanied_youth COLLATE "C" AS unaccompanied_youth_indicator,
+	runaway_youth COLLATE "C" AS runaway_youth_indicator,
+	NULL::text COLLATE "C" AS filler_3,
+	student_id,
+	reported_sc AS sc,
+	source COLLATE "C" AS source,
+	start_date AS entered_start,
+	end_date AS entered_end,
+	nullif(concat_ws(' ', start_rule, CASE WHEN NOT end_impossible THEN end_rule END), '') COLLATE "C" AS date_rule,
+	CASE WHEN lea_missing OR school_unknown OR is_misplaced OR start_missing OR end_impossible OR dwelling_missing OR dwelling_unknown
+			OR unaccompanied_missing OR service_missing OR academy_missing OR migrant_missing OR key_twice OR open_twice OR overlapping
+		THEN jsonb_path_query_array(jsonb_build_array(
+			CASE WHEN lea_missing THEN calpads.problem('reporting_lea', 'GERR0001', NULL,
+				'The county and district code of the reporting LEA is blank.', 'LOC.CC and LOC.DC') END,
+			CASE WHEN school_unknown THEN calpads.problem('school_of_attendance', 'IVR0002', sc::text,
+				format('The program record names school %s, which does not exist.', sc), source || '.SCL')
+			WHEN is_misplaced THEN calpads.problem('school_of_attendance', 'GERR0005', sc::text,
+				format('The program record names school %s, where the student has no enrollment at that time.', sc),
+				source || '.SCL, or ENR') END,
+			CASE WHEN start_missing THEN calpads.problem('education_program_membership_start_date', 'GERR0001', NULL,
+				format('The record of program %s has no start date.', code), start_column) END,
+			CASE WHEN end_impossible THEN calpads.problem('education_program_membership_end_date', 'PROGRAM_END_BEFORE_START', end_date::text,
+				format('The record of program %s ends before it starts.', code), concat_ws(', ', start_column, end_column)) END,
+			CASE WHEN dwelling_missing THEN calpads.problem('homeless_dwelling_type_code', 'GERR0001', NULL,
+				'A homeless student''s record needs the dwelling type.', 'PGM.HDT')
+			WHEN dwelling_unknown THEN calpads.problem('homeless_dwelling_type_code', 'GERR0002', dwelling,
+				format('The dwelling type %s is none of CALPADS.', dwelling), 'PGM.HDT') END,
+			CASE WHEN unaccompanied_missing THEN calpads.problem('unaccompanied_youth_indicator', 'GERR0001', unaccompanied,
+				'A homeless student''s record needs to say whether the student is unaccompanied (Y or N).', 'PGM.UY') END,
+			CASE WHEN service_missing THEN calpads.problem('education_service_code', 'SPRG0081', NULL,
+				'A record of program 122 needs the service.', 'PGM.TY') END,
+			CASE WHEN academy_missing THEN calpads.problem('california_partnership_academy_id', 'GERR0001', NULL,
+				'A record of program 113 needs the number of the academy.', 'PGM.TY') END,
+			CASE WHEN migrant_missing THEN calpads.problem('migrant_student_id', 'SPRG0253', NULL,
+				'A record of program 135 needs the migrant student ID.', 'PGM.TY') END,
+			-- One of the three says it all.
+			CASE WHEN key_twice THEN calpads.problem('education_program_membership_start_date', 'SPRG0249', reported_start::text,
+				format('Two records of program %s start on the same day at the same school.', code), concat_ws(', ', start_column, end_column))
+			WHEN overlapping THEN calpads.problem('education_program_membership_start_date', 'SPRG0070', reported_start::text,
+				format('Two records of program %s overlap at the same school.', code), concat_ws(', ', start_column, end_column))
+			WHEN open_twice THEN calpads.problem('education_program_membership_end_date', 'PROGRAM_OPEN_TWICE', NULL,
+				format('Two records of program %s are open at the same school.', code), end_column) END
+		), '$[*] ? (@ != null)') END AS problems
+FROM record
+$view$;
+$function$;
+COMMENT ON FUNCTION calpads.sprg_mapping_view() IS 'definition of the mapping view sprg, for calpads.mapping_view()';
 -- ---------------------------------------------------------------------------
 -- 3. The SIS side: schools, code translations, tables and mapping views
 --
@@ -604,6 +1116,7 @@ VALUES ('senr', 'what CALPADS should hold of the enrollments (SENR), according t
  *
  * OFFSET 0 keeps the planner from copying the expressions of one step into
  * every place of the next, where they would be computed again and again.
+ * (SELECT … FROM setting) is computed once for the whole query.
  */
 WITH setting AS MATERIALIZED (
 	SELECT calpads.today() AS today,
@@ -640,7 +1153,7 @@ translated AS MATERIALIZED (
 code_map AS MATERIALIZED (
 	SELECT jsonb_object_agg(local_code, code) FILTER (WHERE local_set = 'STU.GR') AS grade,
 		-- The enrollment status is in STU.SP, or in a column that a setting names.
-		jsonb_object_agg(local_code, code) FILTER (WHERE local_set = setting.status_set) AS status,
+		jsonb_object_agg(local_code, code) FILTER (WHERE local_set = (SELECT status_set FROM setting)) AS status,
 		jsonb_object_agg(local_code, code) FILTER (WHERE local_set = 'STU.IT') AS transfer,
 		jsonb_object_agg(local_code, code) FILTER (WHERE local_set = 'ATT.RS') AS exit_reason,
 		jsonb_object_agg(local_code, code) FILTER (WHERE local_set = 'STU.HSG') AS completion,
@@ -649,7 +1162,6 @@ code_map AS MATERIALIZED (
 		jsonb_object_agg(local_code, code) FILTER (WHERE local_set = 'STU.BST') AS birth_state,
 		jsonb_object_agg(local_code, code) FILTER (WHERE local_set = 'STU.BCU') AS birth_country
 	FROM translation
-	CROSS JOIN setting
 ),
 
 -- Last school day of each calendar (section 5): school, track, school year.
@@ -667,7 +1179,7 @@ student AS MATERIALIZED (
 	SELECT stu.id, stu.sc, stu.sn, tag.tag,
 		stu.ed AS enter_date,
 		stu.gr::text AS local_grade,
-		upper(btrim(CASE setting.status_field
+		upper(btrim(CASE (SELECT status_field FROM setting)
 			WHEN 'sp' THEN stu.sp WHEN 'u1' THEN stu.u1 WHEN 'u2' THEN stu.u2
 			WHEN 'u3' THEN stu.u3 WHEN 'u7' THEN stu.u7 WHEN 'u8' THEN stu.u8 END::text) COLLATE "C") AS local_status,
 		nullif(btrim(stu.tr::text), '') AS track,
@@ -688,7 +1200,6 @@ student AS MATERIALIZED (
 		first_value(stu.sn) OVER (PARTITION BY stu.id, stu.sc
 			ORDER BY tag.tag <> '', stu.ed DESC NULLS LAST, stu.sn) AS first_number_at_school
 	FROM @schema@.stu
-	CROSS JOIN setting
 	CROSS JOIN LATERAL (SELECT coalesce(upper(btrim(stu.tg::text) COLLATE "C"), '') AS tag) AS tag
 	WHERE stu.del IS NOT TRUE
 ),
@@ -793,10 +1304,9 @@ no_show AS MATERIALIZED (
 special_education AS MATERIALIZED (
 	SELECT DISTINCT ON (cse.id) cse.id,
 		nullif(btrim(cse.ss::text), '') AS nps,
-		CASE WHEN setting.transition_status_field <> ''
-			THEN nullif(upper(btrim(to_jsonb(cse) ->> setting.transition_status_field)), '') END AS transition_status
+		CASE WHEN (SELECT transition_status_field FROM setting) <> ''
+			THEN nullif(upper(btrim(to_jsonb(cse) ->> (SELECT transition_status_field FROM setting))), '') END AS transition_status
 	FROM @schema@.cse
-	CROSS JOIN setting
 	WHERE cse.del IS NOT TRUE
 	ORDER BY cse.id
 ),
@@ -829,8 +1339,9 @@ coded_enrollment AS (
 		withdrawal.code IS NULL AND 'ATT.RS' = ANY ((SELECT sets FROM translated)::text[]) AS withdrawal_reason_unknown,
 		no_show.withdrawal_date,
 		coalesce(track_calendar.day, school_calendar.day, district_calendar.day) AS last_day,
-		(SELECT this_year FROM setting), (SELECT program_change_code FROM setting),
-		local.local_reason = (SELECT program_change_code FROM setting) AND local.leave_date IS NOT NULL AS is_program_change
+		(SELECT this_year FROM setting),
+		local.local_reason <> '' AND local.local_reason = (SELECT program_change_code FROM setting)
+			AND local.leave_date IS NOT NULL AS is_program_change
 	FROM local_enrollment AS local
 	JOIN school AS reporting
 		ON reporting.sc = coalesce(local.home_school, local.sc) AND reporting.selected AND reporting.cds_school IS NOT NULL
@@ -1007,12 +1518,11 @@ institution AS MATERIALIZED (
 -- Fields 32 and 33: the seals are activities of the school year of the exit.
 seal AS MATERIALIZED (
 	SELECT act.pid, calpads.school_year_start(act.dt) AS school_year,
-		bool_or(upper(btrim(act.cd::text) COLLATE "C") = setting.golden_state_seal_code) AS golden_state,
-		bool_or(upper(btrim(act.cd::text) COLLATE "C") = setting.biliteracy_seal_code) AS biliteracy
+		bool_or(upper(btrim(act.cd::text) COLLATE "C") = (SELECT golden_state_seal_code FROM setting)) AS golden_state,
+		bool_or(upper(btrim(act.cd::text) COLLATE "C") = (SELECT biliteracy_seal_code FROM setting)) AS biliteracy
 	FROM @schema@.act
-	CROSS JOIN setting
 	WHERE btrim(act.cd::text) <> ''
-		AND upper(btrim(act.cd::text) COLLATE "C") IN (setting.golden_state_seal_code, setting.biliteracy_seal_code)
+		AND upper(btrim(act.cd::text) COLLATE "C") IN ((SELECT golden_state_seal_code FROM setting), (SELECT biliteracy_seal_code FROM setting))
 	GROUP BY act.pid, calpads.school_year_start(act.dt)
 ),
 legal_name AS MATERIALIZED (
@@ -1183,7 +1693,9 @@ SELECT
 				'XRF: code translations STU.IT, or ENR.IT') END
 		), '$[*] ? (@ != null)') END AS problems
 FROM record
-$view$);
+$view$),
+('sprg', 'what CALPADS should hold of the student programs (SPRG), according to the student information system',
+	calpads.sprg_mapping_view());
 $function$;
 COMMENT ON FUNCTION calpads.mapping_view() IS
 	'the mapping views as the extension ships them; @schema@ stands for the quoted name of the SIS schema, '
@@ -1533,6 +2045,28 @@ COMMENT ON FUNCTION calpads.load_ods(text, text, bytea, text) IS
 	'or content, whose name is path; layout_year is the academic year of an old file. Bad rows are set aside in calpads.load_error; '
 	'a wrong file is refused and changes nothing';
 
+-- A day that does not exist is no date, and no error either.
+CREATE FUNCTION calpads.file_date(value text) RETURNS date
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	part integer[];
+BEGIN
+	part := coalesce(
+		regexp_match(value, '^(\d{4})(\d\d)(\d\d)$'),
+		regexp_match(value, '^(\d{4})-(\d\d?)-(\d\d?)(?:[ T].*)?$'),
+		(SELECT ARRAY[m[3], m[1], m[2]] FROM regexp_match(value, '^(\d\d?)/(\d\d?)/(\d{4})(?: .*)?$') m));
+	IF part[1] NOT BETWEEN 1900 AND 2199 OR part[2] NOT BETWEEN 1 AND 12 OR part[3] < 1
+			OR part[3] > date_part('day', make_date(part[1], part[2], 1) + interval '1 month - 1 day') THEN
+		RETURN NULL;
+	END IF;
+	RETURN make_date(part[1], part[2], part[3]);
+END;
+$$;
+COMMENT ON FUNCTION calpads.file_date(text) IS
+	'a date written CCYYMMDD, CCYY-MM-DD or MM/DD/CCYY, perhaps with a time behind it; null: it is none of these';
+
 -- Files on their way from a client.  A row lives from its upload to its load,
 -- so the table is unlogged and not dumped; a crash of the server empties it.
 CREATE UNLOGGED TABLE calpads.upload (
@@ -1622,7 +2156,7 @@ CREATE TABLE calpads.batch (
 	batch_id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
 	process text COLLATE "C" NOT NULL,
 	lea text COLLATE "C" NOT NULL,
-	load_id bigint NOT NULL,
+	load_id bigint,
 	today date NOT NULL,
 	encoding text NOT NULL,
 	forced boolean NOT NULL,
@@ -1632,7 +2166,7 @@ CREATE TABLE calpads.batch (
 	created_by text NOT NULL DEFAULT session_user
 );
 COMMENT ON TABLE calpads.batch IS 'one run of create_extract for one LEA: the files that belong together';
-COMMENT ON COLUMN calpads.batch.load_id IS 'the ODS load that was the baseline';
+COMMENT ON COLUMN calpads.batch.load_id IS 'the ODS load that was the baseline; null: the files are no difference to one';
 COMMENT ON COLUMN calpads.batch.today IS 'the day that counted as today';
 COMMENT ON COLUMN calpads.batch.forced IS 'made although a guard spoke against it';
 COMMENT ON COLUMN calpads.batch.verdict IS
@@ -1649,7 +2183,7 @@ CREATE TABLE calpads.extract_file (
 	file_name text NOT NULL,
 	records bigint NOT NULL,
 	status text NOT NULL DEFAULT 'Waiting'
-		CHECK (status IN ('Post', 'Waiting', 'Posted', 'Rejected', 'Obsolete')),
+		CHECK (status IN ('Post', 'Waiting', 'Posted', 'Rejected', 'Obsolete', 'Legacy')),
 	created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 	created_by text NOT NULL DEFAULT session_user,
 	posted_at timestamptz,
@@ -2068,7 +2602,7 @@ CREATE FUNCTION calpads.baseline_query(lea text, ssid text) RETURNS text
 		|| coalesce(' AND p.ssid = ' || quote_literal(ssid), '');
 COMMENT ON FUNCTION calpads.baseline_query(text, text) IS 'the query for what CALPADS holds';
 
-CREATE FUNCTION calpads.sis_query(lea text, ssid text) RETURNS text
+CREATE FUNCTION calpads.sis_senr_view() RETURNS regclass
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -2081,12 +2615,75 @@ BEGIN
 			MESSAGE = format('there is no view %s', view_name),
 			HINT = 'calpads.create_sis_schema() makes it; the setting calpads.sis_schema names the schema.';
 	END IF;
+	RETURN view_name::regclass;
+END;
+$$;
+COMMENT ON FUNCTION calpads.sis_senr_view() IS 'the view senr of the SIS schema, or an error with the way out';
+
+CREATE FUNCTION calpads.problems_expression(view regclass) RETURNS text
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+	RETURN CASE WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = view
+			AND a.attname = 'problems' AND a.attnum > 0 AND NOT a.attisdropped)
+		THEN 'p.problems::text' ELSE 'NULL::text' END;
+COMMENT ON FUNCTION calpads.problems_expression(regclass) IS
+	'expression for what the mapping found wrong; a district''s own view need not have the column';
+
+CREATE FUNCTION calpads.sis_view(name text) RETURNS regclass
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	view_name text := format('%I.%I', calpads.setting('sis_schema'), name);
+BEGIN
+	IF to_regclass(view_name) IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'undefined_table',
+			MESSAGE = format('there is no view %s', view_name),
+			HINT = 'calpads.create_sis_schema() makes it; the setting calpads.sis_schema names the schema.';
+	END IF;
+	RETURN view_name;
+END;
+$$;
+COMMENT ON FUNCTION calpads.sis_view(text) IS 'a mapping view of the SIS schema, or an error with the way out';
+
+-- Without the LEA of a school its enrollments would fall out of the picture,
+-- and what CALPADS has of them would look like rows to remove.
+CREATE FUNCTION calpads.check_school_codes() RETURNS void
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	without_lea text;
+BEGIN
+	SELECT string_agg(s.sc::text, ', ' ORDER BY s.sc) INTO without_lea
+	FROM calpads.school s
+	WHERE s.selected AND s.cds_school IS NOT NULL AND s.lea IS NULL;
+	IF without_lea IS NOT NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = 'selected schools have no reporting LEA',
+			DETAIL = format('LOC.CD: %s.', without_lea),
+			HINT = 'Fill in LOC.CC and LOC.DC, or leave the schools out in calpads.school_selection.';
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.check_school_codes() IS 'refuses selected schools whose LEA is not known';
+
+CREATE FUNCTION calpads.sis_query(lea text, ssid text) RETURNS text
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	picture regclass := calpads.sis_view('senr');
+BEGIN
+	PERFORM calpads.check_school_codes();
 	RETURN format('SELECT %s, %s FROM %s p WHERE p.reporting_lea = ANY (%L::text[])',
-			calpads.picture_fields(view_name),
-			CASE WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = view_name::regclass
+			calpads.picture_fields(picture),
+			CASE WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = picture
 				AND a.attname = 'problems' AND a.attnum > 0 AND NOT a.attisdropped)
 				THEN 'p.problems::text' ELSE 'NULL::text' END,
-			view_name, calpads.baseline_leas('SENR', lea))
+			picture, calpads.baseline_leas('SENR', lea))
 		|| coalesce(' AND p.ssid = ' || quote_literal(ssid), '');
 END;
 $$;
@@ -2156,9 +2753,33 @@ CREATE FUNCTION calpads.reconcile_senr(
 	OUT problems text
 ) RETURNS SETOF record
 	LANGUAGE c STABLE
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'calpads_reconcile_senr';
 COMMENT ON FUNCTION calpads.reconcile_senr(text, text) IS
 	'operations, held records and warnings of one LEA, or of all; what senr_delta, senr_held and create_extract read';
+
+CREATE FUNCTION calpads.check_senr(
+	record calpads.senr,
+	OUT rule text,
+	OUT field text,
+	OUT value text,
+	OUT explanation text,
+	OUT fix text
+) RETURNS SETOF record
+	LANGUAGE c STABLE STRICT
+	AS 'MODULE_PATHNAME', 'calpads_check_senr';
+COMMENT ON FUNCTION calpads.check_senr(calpads.senr) IS
+	'the fatal rules that a SENR record breaks by itself, without the student''s other rows; none: it can be sent';
+
+CREATE FUNCTION calpads.senr_line(record calpads.senr) RETURNS text
+	LANGUAGE c STABLE STRICT
+	AS 'MODULE_PATHNAME', 'calpads_senr_line';
+COMMENT ON FUNCTION calpads.senr_line(calpads.senr) IS 'a SENR record as it stands in a file, without CR LF';
+
+CREATE FUNCTION calpads.senr_places(OUT field text, OUT place text) RETURNS SETOF record
+	LANGUAGE c STABLE
+	AS 'MODULE_PATHNAME', 'calpads_senr_places';
+COMMENT ON FUNCTION calpads.senr_places() IS 'the fields of SENR, and the table and column of the SIS that each comes from';
 
 CREATE FUNCTION calpads.senr_delta(
 	force boolean DEFAULT false,
@@ -2506,26 +3127,228 @@ COMMENT ON VIEW calpads.ods_sprg IS
 -- ---------------------------------------------------------------------------
 
 -- Guards on the baseline, before a difference is worked out from it.
+
+-- A new layout needs a new ODS file (spec/aeries_logic.md section 4.1).
+CREATE FUNCTION calpads.check_layout_year(loaded calpads.load) RETURNS void
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	this_year text := calpads.academic_year(calpads.today());
+BEGIN
+	IF calpads.layout_fields(loaded.layout, loaded.layout_year)
+			<> calpads.layout_fields(loaded.layout, this_year) THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('the %s history of LEA %s is of an older layout', loaded.process, loaded.lea),
+			DETAIL = format('It was loaded in the layout of %s; the records of %s have other fields.',
+				loaded.layout_year, this_year),
+			HINT = 'Request a new ODS extract and load it, or say force => true.';
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.check_layout_year(calpads.load) IS 'refuses a baseline in the layout of another year';
+
+/*
+ * CALPADS' ODS was the state of 10 p.m. of the day before, so an extract that
+ * is requested on the day of a posting does not hold it; since 2024-09-20 it
+ * is said to be updated during the day (spec/senr.md section 3).  An extract
+ * may be such an old picture when it is loaded on the day of the last posting,
+ * or when its newest record was updated before that day.  Then it is looked
+ * up how many of the posted records it shows.
+ */
+CREATE TABLE calpads.unseen_posting (
+	load_id bigint PRIMARY KEY,
+	posted bigint NOT NULL,
+	unseen bigint NOT NULL,
+	last_posted_at timestamptz NOT NULL
+);
+COMMENT ON TABLE calpads.unseen_posting IS
+	'ODS loads that may be older than the postings before them, and do not show all of these';
+COMMENT ON COLUMN calpads.unseen_posting.load_id IS 'the ODS load: calpads.load';
+COMMENT ON COLUMN calpads.unseen_posting.posted IS
+	'keys in the files that were posted over the load before, from the first start date of this load on';
+COMMENT ON COLUMN calpads.unseen_posting.unseen IS 'those whose last record this load does not show';
+COMMENT ON COLUMN calpads.unseen_posting.last_posted_at IS 'when the last of these files was posted';
+SELECT pg_catalog.pg_extension_config_dump('calpads.unseen_posting', '');
+
+CREATE FUNCTION calpads.count_unseen_postings(former bigint, fresh bigint, OUT posted bigint, OUT unseen bigint)
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH fresh_window AS (
+		SELECT min(b.enrollment_start_date) AS first_day FROM calpads.senr_baseline b WHERE b.load_id = fresh
+	)
+	SELECT count(*), count(*) FILTER (WHERE CASE
+		WHEN r.transaction_type = 'D' THEN b.ssid IS NOT NULL
+		ELSE b.ssid IS NULL OR calpads.senr_compared(s)
+			<> calpads.senr_compared(jsonb_populate_record(NULL::calpads.senr, to_jsonb(b))) END)
+	FROM calpads.last_records(former, true) r
+		CROSS JOIN fresh_window w
+		CROSS JOIN LATERAL calpads.senr_record(r.line) s
+		LEFT JOIN calpads.senr_baseline b ON b.load_id = fresh AND b.ssid = s.ssid
+			AND b.school_of_attendance = s.school_of_attendance
+			AND b.enrollment_start_date = s.enrollment_start_date
+	WHERE s.enrollment_start_date >= w.first_day
+$$;
+COMMENT ON FUNCTION calpads.count_unseen_postings(bigint, bigint) IS
+	'of the keys that were posted over a former ODS load, how many there are and how many a fresh load does not show; '
+	'those before its first start date are outside its window';
+
+CREATE FUNCTION calpads.is_older_than(loaded calpads.load, posted_at timestamptz) RETURNS boolean
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+	RETURN posted_at::date = loaded.loaded_at::date OR posted_at::date > (
+		SELECT max(calpads.file_date(u.last_date_updated))
+		FROM (SELECT DISTINCT b.last_date_updated FROM calpads.senr_baseline b
+			WHERE b.load_id = loaded.load_id AND b.last_date_updated IS NOT NULL) AS u);
+COMMENT ON FUNCTION calpads.is_older_than(calpads.load, timestamptz) IS
+	'may the extract of an ODS load be older than a posting?  Days are those of the session''s time zone';
+
+-- Part of load_ods.
+CREATE FUNCTION calpads.note_unseen_postings(load_id bigint) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	loaded calpads.load;
+	former bigint;
+	last_posting timestamptz;
+	tally record;
+BEGIN
+	SELECT l.* INTO loaded FROM calpads.load l WHERE l.load_id = note_unseen_postings.load_id;
+	IF loaded.process <> 'SENR' THEN
+		RETURN;
+	END IF;
+	-- An extract in doubt that was loaded again is still in doubt.
+	LOOP
+		SELECT max(l.load_id) INTO former
+		FROM calpads.load l
+		WHERE l.process = loaded.process AND l.lea = loaded.lea AND l.load_id < coalesce(former, loaded.load_id);
+		SELECT max(f.posted_at) INTO last_posting
+		FROM calpads.batch b JOIN calpads.extract_file f ON f.batch_id = b.batch_id AND f.status = 'Posted'
+		WHERE b.load_id = former;
+		EXIT WHEN last_posting IS NOT NULL
+			OR NOT EXISTS (SELECT FROM calpads.unseen_posting u WHERE u.load_id = former);
+	END LOOP;
+	IF last_posting IS NULL OR NOT calpads.is_older_than(loaded, last_posting) THEN
+		RETURN;
+	END IF;
+	SELECT * INTO tally FROM calpads.count_unseen_postings(former, loaded.load_id);
+	IF tally.unseen = 0 THEN
+		RETURN;
+	END IF;
+	INSERT INTO calpads.unseen_posting (load_id, posted, unseen, last_posted_at)
+	VALUES (loaded.load_id, tally.posted, tally.unseen, last_posting);
+	IF calpads.setting('ods_is_live') = 'off' THEN
+		RAISE WARNING USING
+			MESSAGE = format('the ODS extract does not show %s of %s records that were posted before it was loaded',
+				tally.unseen, tally.posted),
+			DETAIL = 'It may be of the evening before the posting, or CALPADS did not keep the records.',
+			HINT = format('SELECT * FROM calpads.drift(%L) lists them.', loaded.process);
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.note_unseen_postings(bigint) IS
+	'notes, and warns, that a new ODS load does not show what was posted shortly before';
+
+-- Certain only when nothing at all of several postings is to be seen.  Who
+-- has posted over the load since then has decided.
+CREATE FUNCTION calpads.check_ods_age(loaded calpads.load) RETURNS void
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	doubt calpads.unseen_posting;
+	fewest CONSTANT integer := 5;
+BEGIN
+	SELECT u.* INTO doubt
+	FROM calpads.unseen_posting u
+	WHERE u.load_id = loaded.load_id AND u.unseen = u.posted AND u.posted >= fewest
+		AND NOT EXISTS (SELECT FROM calpads.batch b
+			JOIN calpads.extract_file f ON f.batch_id = b.batch_id AND f.status = 'Posted'
+			WHERE b.load_id = loaded.load_id);
+	IF doubt.load_id IS NULL OR calpads.setting('ods_is_live') = 'on' THEN
+		RETURN;
+	END IF;
+	RAISE EXCEPTION USING
+		ERRCODE = 'object_not_in_prerequisite_state',
+		MESSAGE = format('the ODS extract of LEA %s may not show what was posted on %s', loaded.lea,
+			to_char(doubt.last_posted_at, 'MM/DD/YYYY')),
+		DETAIL = format('None of the %s records that were posted before it was loaded is in it: an extract is the state '
+			'of the evening before it was requested.', doubt.posted),
+		HINT = 'Request the extract again on the day after the posting and load it; if CALPADS never took the files, '
+			'say force => true.';
+END;
+$$;
+COMMENT ON FUNCTION calpads.check_ods_age(calpads.load) IS 'refuses a baseline that is older than the last posting';
+
+-- A new school has no earlier years, and rightly no rows in CALPADS.  The
+-- planner's settings are those of the comparison, as a mapping view needs.
+CREATE FUNCTION calpads.check_ods_schools(loaded calpads.load) RETURNS void
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+DECLARE
+	absent text[];
+	school text;
+	enrollments bigint;
+	fewest CONSTANT integer := 10;
+BEGIN
+	SELECT array_agg(DISTINCT s.cds_school) INTO absent
+	FROM calpads.school s
+	WHERE s.selected AND s.lea = loaded.lea
+		AND s.cds_school NOT IN (
+			SELECT b.school_of_attendance FROM calpads.senr_baseline b WHERE b.load_id = loaded.load_id
+			UNION
+			SELECT split_part(r.key, '^', 1)
+			FROM calpads.batch b
+				JOIN calpads.extract_file f ON f.batch_id = b.batch_id AND f.status = 'Posted'
+				JOIN calpads.extract_record r ON r.file_id = f.file_id
+			WHERE b.load_id = loaded.load_id);
+	IF absent IS NULL THEN
+		RETURN;
+	END IF;
+	EXECUTE format('SELECT p.school_of_attendance, count(*) FROM %s p '
+		'WHERE p.school_of_attendance = ANY ($1) AND p.reporting_lea = $2 '
+		'AND p.enrollment_start_date < calpads.school_year_start(calpads.today()) '
+		'GROUP BY p.school_of_attendance HAVING count(*) >= $3 ORDER BY p.school_of_attendance LIMIT 1',
+		calpads.sis_senr_view())
+		INTO school, enrollments
+		USING absent, loaded.lea, fewest;
+	IF school IS NOT NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('the ODS extract of LEA %s has no row of school %s, which is selected', loaded.lea, school),
+			DETAIL = format('The SIS has %s enrollments of earlier years there; all students of the school would be '
+				'sent as new.', enrollments),
+			HINT = 'Request the extract for all schools and load it, or take the school out of the selection '
+				'(calpads.school_selection), or say force => true.';
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.check_ods_schools(calpads.load) IS
+	'refuses a baseline without any row of a selected school that had enrollments in earlier years';
+
 CREATE FUNCTION calpads.check_baseline(process text, lea text, force boolean) RETURNS void
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	loaded calpads.load;
-	this_year text := calpads.academic_year(calpads.today());
 BEGIN
+	IF force THEN
+		RETURN;
+	END IF;
 	SELECT l.* INTO loaded
 	FROM calpads.current_load c JOIN calpads.load l ON l.load_id = c.load_id
 	WHERE c.process = check_baseline.process AND c.lea = check_baseline.lea;
-	-- A new layout needs a new ODS file (spec/aeries_logic.md section 4.1).
-	IF NOT force AND calpads.layout_fields(loaded.layout, loaded.layout_year)
-			<> calpads.layout_fields(loaded.layout, this_year) THEN
-		RAISE EXCEPTION USING
-			ERRCODE = 'object_not_in_prerequisite_state',
-			MESSAGE = format('the %s history of LEA %s is of an older layout', process, lea),
-			DETAIL = format('It was loaded in the layout of %s; the records of %s have other fields.',
-				loaded.layout_year, this_year),
-			HINT = 'Request a new ODS extract and load it, or say force => true.';
+	PERFORM calpads.check_layout_year(loaded);
+	PERFORM calpads.check_ods_age(loaded);
+	IF process = 'SENR' THEN
+		PERFORM calpads.check_ods_schools(loaded);
 	END IF;
 END;
 $$;
@@ -2617,6 +3440,12 @@ $$;
 COMMENT ON FUNCTION calpads.refresh_file_status(bigint, text) IS
 	'brings the status of a batch''s files up to date and records the changes';
 
+CREATE FUNCTION calpads.batch_encoding() RETURNS text
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+	RETURN CASE calpads.setting('file_encoding') WHEN 'utf8' THEN 'UTF8' ELSE 'WIN1252' END;
+COMMENT ON FUNCTION calpads.batch_encoding() IS 'encoding of the files that are made now, by its name in PostgreSQL';
+
 CREATE FUNCTION calpads.make_batch(process text, lea text, force boolean) RETURNS bigint
 	LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp
@@ -2625,8 +3454,7 @@ DECLARE
 	new_batch bigint;
 BEGIN
 	INSERT INTO calpads.batch (process, lea, load_id, today, encoding, forced)
-	SELECT c.process, c.lea, c.load_id, calpads.today(),
-		CASE calpads.setting('file_encoding') WHEN 'utf8' THEN 'UTF8' ELSE 'WIN1252' END, force
+	SELECT c.process, c.lea, c.load_id, calpads.today(), calpads.batch_encoding(), force
 	FROM calpads.current_load c
 	WHERE c.process = make_batch.process AND c.lea = make_batch.lea
 	RETURNING batch_id INTO new_batch;
@@ -2693,11 +3521,15 @@ DECLARE
 	one_lea text;
 	new_batch bigint;
 BEGIN
+	IF process = 'SENR_LEGACY' THEN
+		RETURN QUERY SELECT f.* FROM calpads.create_legacy_extract(lea, all_students) f;
+		RETURN;
+	END IF;
 	IF process IS DISTINCT FROM 'SENR' THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'invalid_parameter_value',
 			MESSAGE = format('there is no extract %L', process),
-			HINT = 'The extracts are: SENR.';
+			HINT = 'The extracts are: SENR, SENR_LEGACY.';
 	END IF;
 	IF all_students THEN
 		RAISE EXCEPTION USING
@@ -2847,6 +3679,12 @@ BEGIN
 			MESSAGE = format('file %s (%s) is obsolete', file.file_id, file.file_name),
 			DETAIL = 'What CALPADS holds has changed since it was made.',
 			HINT = format('Make new files: SELECT * FROM calpads.create_extract(%L);', file.process);
+	ELSIF file.status = 'Legacy' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('file %s (%s) is a full extract and cannot be posted', file.file_id, file.file_name),
+			DETAIL = 'It is no difference to what CALPADS holds, so the history does not follow it.',
+			HINT = 'If CALPADS has taken it, load a new ODS extract; it shows the result.';
 	END IF;
 	SELECT f.file_name INTO first_file
 	FROM calpads.extract_file f
@@ -3138,6 +3976,7 @@ CREATE FUNCTION calpads.replay_batch(
 	OUT explanation text
 ) RETURNS SETOF record
 	LANGUAGE c STABLE
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'calpads_replay_batch';
 COMMENT ON FUNCTION calpads.replay_batch(bigint) IS
 	'what calpads.rehearse() gives, with every difference to the SIS, also those that nobody wants to see go';
@@ -3265,10 +4104,9 @@ $$;
 COMMENT ON FUNCTION calpads.files_at(bigint[], timestamptz) IS
 	'the files that were posted over these ODS loads at a moment, in the order of their posting';
 
-CREATE FUNCTION calpads.ods_senr_as_of(moment timestamptz) RETURNS SETOF calpads.senr
+CREATE FUNCTION calpads.senr_rows(loads bigint[], files bigint[]) RETURNS SETOF calpads.senr
 	LANGUAGE sql STABLE
-	SET search_path = pg_catalog, pg_temp
-AS $$
+BEGIN ATOMIC
 	SELECT
 		p.record_type_code,
 		p.transaction_type_code,
@@ -3305,8 +4143,18 @@ AS $$
 		p.student_seal_of_biliteracy_indicator,
 		p.adult_age_students_with_disabilities_in_transition_status,
 		p.graduation_exemption_indicator
-	FROM calpads.senr_picture(calpads.loads_at('SENR', moment),
-		calpads.files_at(calpads.loads_at('SENR', moment), moment)) AS p
+	FROM calpads.senr_picture(loads, files) AS p;
+END;
+COMMENT ON FUNCTION calpads.senr_rows(bigint[], bigint[]) IS
+	'what CALPADS held after ODS loads and the posting of files, as records of the layout';
+
+CREATE FUNCTION calpads.ods_senr_as_of(moment timestamptz) RETURNS SETOF calpads.senr
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT *
+	FROM calpads.senr_rows(calpads.loads_at('SENR', moment),
+		calpads.files_at(calpads.loads_at('SENR', moment), moment))
 $$;
 COMMENT ON FUNCTION calpads.ods_senr_as_of(timestamptz) IS 'what CALPADS held at a moment, as far as it was known';
 
@@ -3314,44 +4162,9 @@ CREATE FUNCTION calpads.ods_senr_as_of(load_id bigint) RETURNS SETOF calpads.sen
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT
-		p.record_type_code,
-		p.transaction_type_code,
-		p.local_record_id,
-		p.reporting_lea,
-		p.school_of_attendance,
-		p.school_of_attendance_nps,
-		p.academic_year_id,
-		p.ssid,
-		p.local_student_id,
-		p.student_legal_first_name,
-		p.student_legal_middle_name,
-		p.student_legal_last_name,
-		p.student_legal_name_suffix_code,
-		p.student_alias_first_name,
-		p.student_alias_middle_name,
-		p.student_alias_last_name,
-		p.student_birth_date,
-		p.student_gender_code,
-		p.student_birth_city,
-		p.student_birth_state_province_code,
-		p.student_birth_country_code,
-		p.enrollment_start_date,
-		p.enrollment_status_code,
-		p.grade_level_code,
-		p.enrollment_exit_date,
-		p.student_exit_reason_code,
-		p.student_school_completion_status,
-		p.expected_receiver_school_of_attendance,
-		p.student_met_all_uc_csu_requirements_indicator,
-		p.student_school_transfer_code,
-		p.district_of_geographic_residence_code,
-		p.student_golden_state_seal_merit_diploma_indicator,
-		p.student_seal_of_biliteracy_indicator,
-		p.adult_age_students_with_disabilities_in_transition_status,
-		p.graduation_exemption_indicator
-	FROM calpads.senr_picture(ARRAY[ods_senr_as_of.load_id],
-		calpads.files_at(ARRAY[ods_senr_as_of.load_id], 'infinity')) AS p
+	SELECT *
+	FROM calpads.senr_rows(ARRAY[ods_senr_as_of.load_id],
+		calpads.files_at(ARRAY[ods_senr_as_of.load_id], 'infinity'))
 $$;
 COMMENT ON FUNCTION calpads.ods_senr_as_of(bigint) IS
 	'what CALPADS held at the end of the history that began with an ODS load: the load and all its postings';
@@ -3389,50 +4202,6 @@ AS $$
 $$;
 COMMENT ON FUNCTION calpads.changed_fields(jsonb, jsonb) IS
 	'the fields in which two records differ: {"field": [before, after]}; one of the records may be null';
-
-CREATE FUNCTION calpads.senr_loaded(load_id bigint) RETURNS SETOF calpads.senr
-	LANGUAGE sql STABLE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT
-		p.record_type_code,
-		p.transaction_type_code,
-		p.local_record_id,
-		p.reporting_lea,
-		p.school_of_attendance,
-		p.school_of_attendance_nps,
-		p.academic_year_id,
-		p.ssid,
-		p.local_student_id,
-		p.student_legal_first_name,
-		p.student_legal_middle_name,
-		p.student_legal_last_name,
-		p.student_legal_name_suffix_code,
-		p.student_alias_first_name,
-		p.student_alias_middle_name,
-		p.student_alias_last_name,
-		p.student_birth_date,
-		p.student_gender_code,
-		p.student_birth_city,
-		p.student_birth_state_province_code,
-		p.student_birth_country_code,
-		p.enrollment_start_date,
-		p.enrollment_status_code,
-		p.grade_level_code,
-		p.enrollment_exit_date,
-		p.student_exit_reason_code,
-		p.student_school_completion_status,
-		p.expected_receiver_school_of_attendance,
-		p.student_met_all_uc_csu_requirements_indicator,
-		p.student_school_transfer_code,
-		p.district_of_geographic_residence_code,
-		p.student_golden_state_seal_merit_diploma_indicator,
-		p.student_seal_of_biliteracy_indicator,
-		p.adult_age_students_with_disabilities_in_transition_status,
-		p.graduation_exemption_indicator
-	FROM calpads.senr_picture(ARRAY[senr_loaded.load_id], NULL) AS p
-$$;
-COMMENT ON FUNCTION calpads.senr_loaded(bigint) IS 'the rows of one ODS load, without what was posted since';
 
 -- The last record of each key among the files of a history, marked as posted
 -- or not.
@@ -3472,7 +4241,7 @@ CREATE FUNCTION calpads.senr_drift(
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH fresh_window AS (
-		SELECT min(f.enrollment_start_date) AS first_day FROM calpads.senr_loaded(fresh) AS f
+		SELECT min(f.enrollment_start_date) AS first_day FROM calpads.senr_rows(ARRAY[fresh], NULL) AS f
 	), difference AS (
 		SELECT coalesce(e.ssid, f.ssid) AS ssid,
 			coalesce(e.school_of_attendance, f.school_of_attendance) AS school_of_attendance,
@@ -3480,7 +4249,7 @@ AS $$
 			CASE WHEN e.ssid IS NOT NULL THEN calpads.senr_compared(e) END AS before,
 			CASE WHEN f.ssid IS NOT NULL THEN calpads.senr_compared(f) END AS after
 		FROM calpads.ods_senr_as_of(former) AS e
-			FULL JOIN calpads.senr_loaded(fresh) AS f ON f.ssid = e.ssid
+			FULL JOIN calpads.senr_rows(ARRAY[fresh], NULL) AS f ON f.ssid = e.ssid
 				AND f.school_of_attendance = e.school_of_attendance
 				AND f.enrollment_start_date = e.enrollment_start_date
 		WHERE (e.ssid IS NULL) <> (f.ssid IS NULL)
@@ -3605,63 +4374,17 @@ AS $$
 $$;
 COMMENT ON FUNCTION calpads.enrollment_words(calpads.senr) IS 'an enrollment in a few words';
 
-CREATE FUNCTION calpads.ods_senr_of(only_ssid text) RETURNS SETOF calpads.senr
-	LANGUAGE sql STABLE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT
-		p.record_type_code,
-		p.transaction_type_code,
-		p.local_record_id,
-		p.reporting_lea,
-		p.school_of_attendance,
-		p.school_of_attendance_nps,
-		p.academic_year_id,
-		p.ssid,
-		p.local_student_id,
-		p.student_legal_first_name,
-		p.student_legal_middle_name,
-		p.student_legal_last_name,
-		p.student_legal_name_suffix_code,
-		p.student_alias_first_name,
-		p.student_alias_middle_name,
-		p.student_alias_last_name,
-		p.student_birth_date,
-		p.student_gender_code,
-		p.student_birth_city,
-		p.student_birth_state_province_code,
-		p.student_birth_country_code,
-		p.enrollment_start_date,
-		p.enrollment_status_code,
-		p.grade_level_code,
-		p.enrollment_exit_date,
-		p.student_exit_reason_code,
-		p.student_school_completion_status,
-		p.expected_receiver_school_of_attendance,
-		p.student_met_all_uc_csu_requirements_indicator,
-		p.student_school_transfer_code,
-		p.district_of_geographic_residence_code,
-		p.student_golden_state_seal_merit_diploma_indicator,
-		p.student_seal_of_biliteracy_indicator,
-		p.adult_age_students_with_disabilities_in_transition_status,
-		p.graduation_exemption_indicator
-	FROM calpads.ods_senr AS p
-	WHERE p.ssid = only_ssid
-$$;
-COMMENT ON FUNCTION calpads.ods_senr_of(text) IS 'what CALPADS holds of one student';
-
-CREATE FUNCTION calpads.sis_senr_of(only_ssid text) RETURNS SETOF calpads.senr
+-- The rows of one student in a picture (calpads.ods_senr or sis.senr).
+CREATE FUNCTION calpads.picture_of_student(picture regclass, only_ssid text) RETURNS SETOF calpads.senr
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	view_name text := format('%I.senr', calpads.setting('sis_schema'));
 BEGIN
-	RETURN QUERY EXECUTE format('SELECT %s FROM %s p WHERE p.ssid = $1', calpads.picture_fields(view_name), view_name)
+	RETURN QUERY EXECUTE format('SELECT %s FROM %s p WHERE p.ssid = $1', calpads.picture_fields(picture), picture)
 		USING only_ssid;
 END;
 $$;
-COMMENT ON FUNCTION calpads.sis_senr_of(text) IS 'what the SIS says CALPADS should hold of one student';
+COMMENT ON FUNCTION calpads.picture_of_student(regclass, text) IS 'the rows of one student in a picture';
 
 CREATE FUNCTION calpads.explain(
 	ssid text,
@@ -3694,8 +4417,8 @@ AS $$
 				WHEN calpads.senr_compared(h) = calpads.senr_compared(w) THEN 'Both sides agree.'
 				ELSE 'Both sides have this enrollment, and it differs.'
 			END AS explanation
-		FROM calpads.ods_senr_of(explain.ssid) AS h
-			FULL JOIN calpads.sis_senr_of(explain.ssid) AS w ON w.reporting_lea = h.reporting_lea
+		FROM calpads.picture_of_student('calpads.ods_senr', explain.ssid) AS h
+			FULL JOIN calpads.picture_of_student(calpads.sis_view('senr'), explain.ssid) AS w ON w.reporting_lea = h.reporting_lea
 				AND w.school_of_attendance = h.school_of_attendance
 				AND w.enrollment_start_date = h.enrollment_start_date
 	), result AS MATERIALIZED (
@@ -3735,6 +4458,607 @@ AS $$
 $$;
 COMMENT ON FUNCTION calpads.explain(text) IS
 	'the story of one student: both timelines, what is sent and why, what is held and why, and the files that carry it';
+-- ---------------------------------------------------------------------------
+-- 6b. What CALPADS refused: its errors, joined to what was sent and why
+--
+-- The form of CALPADS' extracts of rejected records and submission errors is
+-- not published, so columns are known by the names in
+-- calpads.rejection_column.  A file without a header is taken too when its
+-- rows are SENR records followed by errors.
+-- ---------------------------------------------------------------------------
+
+CREATE TABLE calpads.rejection_load (
+	rejection_load_id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+	file_name text NOT NULL,
+	sha256 text COLLATE "C" NOT NULL,
+	rows bigint NOT NULL DEFAULT 0,
+	matched bigint NOT NULL DEFAULT 0,
+	loaded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	loaded_by text NOT NULL DEFAULT session_user
+);
+COMMENT ON TABLE calpads.rejection_load IS 'files with CALPADS'' errors that were loaded';
+COMMENT ON COLUMN calpads.rejection_load.file_name IS 'name of the file without its folder';
+COMMENT ON COLUMN calpads.rejection_load.sha256 IS 'SHA-256 of the file''s bytes in hexadecimal digits';
+COMMENT ON COLUMN calpads.rejection_load.rows IS 'errors in the file';
+COMMENT ON COLUMN calpads.rejection_load.matched IS 'errors whose record was found in a file of ours';
+
+CREATE TABLE calpads.rejection_row (
+	rejection_load_id bigint NOT NULL,
+	row_no bigint NOT NULL,
+	source_line bigint NOT NULL,
+	rule text COLLATE "C",
+	severity text,
+	message text,
+	field text COLLATE "C",
+	value text,
+	record_no bigint,
+	local_record_id text COLLATE "C",
+	ssid text COLLATE "C",
+	local_student_id text COLLATE "C",
+	school_of_attendance text COLLATE "C",
+	enrollment_start_date date,
+	file_id bigint,
+	line_no bigint,
+	fix text,
+	student_id integer,
+	sc integer,
+	line text NOT NULL,
+	PRIMARY KEY (rejection_load_id, row_no)
+);
+COMMENT ON TABLE calpads.rejection_row IS 'errors of CALPADS; the view calpads.rejection shows them with their records';
+COMMENT ON COLUMN calpads.rejection_row.row_no IS 'number of the error in the load, from 1';
+COMMENT ON COLUMN calpads.rejection_row.source_line IS 'line of CALPADS'' file, from 1';
+COMMENT ON COLUMN calpads.rejection_row.field IS 'column name of the field; where CALPADS names none, that of the same rule tested here';
+COMMENT ON COLUMN calpads.rejection_row.record_no IS 'number of the record in the file that was sent, as CALPADS says';
+COMMENT ON COLUMN calpads.rejection_row.file_id IS 'the file that held the record; null: not found';
+COMMENT ON COLUMN calpads.rejection_row.line_no IS 'its line there';
+COMMENT ON COLUMN calpads.rejection_row.fix IS 'SIS table and column to look at';
+COMMENT ON COLUMN calpads.rejection_row.student_id IS 'STU.ID';
+COMMENT ON COLUMN calpads.rejection_row.sc IS 'school of the enrollment in the SIS';
+COMMENT ON COLUMN calpads.rejection_row.line IS 'the whole line of CALPADS'' file';
+
+SELECT pg_catalog.pg_extension_config_dump('calpads.rejection_load', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.rejection_load_rejection_load_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.rejection_row', '');
+
+-- ---- reading -----------------------------------------------------------------
+
+CREATE FUNCTION calpads.server_file(path text) RETURNS bytea
+	LANGUAGE c VOLATILE STRICT
+	AS 'MODULE_PATHNAME', 'calpads_server_file';
+COMMENT ON FUNCTION calpads.server_file(text) IS
+	'the bytes of a file of the server, by its absolute path; needs pg_read_server_files';
+
+CREATE FUNCTION calpads.read_rows(
+	name text,
+	content bytea,
+	OUT line_no bigint,
+	OUT cells text[],
+	OUT line text,
+	OUT complaint text
+) RETURNS SETOF record
+	LANGUAGE c STABLE STRICT
+	AS 'MODULE_PATHNAME', 'calpads_read_rows';
+COMMENT ON FUNCTION calpads.read_rows(text, bytea) IS
+	'the lines of a CSV, tab or caret file, whichever it is, in cells; blank cells are null, complaint tells what is '
+	'wrong with a line; name is for messages';
+
+CREATE FUNCTION calpads.column_alias(header text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN regexp_replace(lower(header), '[^a-z0-9]', '', 'g');
+COMMENT ON FUNCTION calpads.column_alias(text) IS
+	'a name in a header row as calpads.rejection_column has it: letters and digits, in lower case';
+
+CREATE FUNCTION calpads.rejection_header(cells text[]) RETURNS text[]
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT array_agg(c.name ORDER BY h.position)
+	FROM unnest(cells) WITH ORDINALITY AS h (cell, position)
+		LEFT JOIN calpads.rejection_column c ON c.alias = calpads.column_alias(h.cell)
+$$;
+COMMENT ON FUNCTION calpads.rejection_header(text[]) IS 'what each column of a header row holds; null: nothing that is known';
+
+CREATE FUNCTION calpads.rule_numbers(words text) RETURNS text[]
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT array_agg(DISTINCT m[1]) FROM regexp_matches(words, '\m([A-Z]{3,5}[0-9]{3,4}(?:[A-Z][0-9])?)\M', 'g') AS m
+$$;
+COMMENT ON FUNCTION calpads.rule_numbers(text) IS 'the rule numbers in a text, as SENR0027 or SENR0269F1; null: none';
+
+-- A record without a header: the 35 fields of the layout, then errors.  Each
+-- rule number among these begins an error, whose message is what follows.
+CREATE FUNCTION calpads.errors_of_record(cells text[]) RETURNS SETOF jsonb
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH tail AS (
+		SELECT t.cell, t.position, t.cell = ANY (calpads.rule_numbers(t.cell)) IS TRUE AS is_rule,
+			lower(t.cell) IN ('fatal', 'error', 'warning', 'f', 'e', 'w') AS is_severity
+		FROM unnest(cells[36:]) WITH ORDINALITY AS t (cell, position)
+		WHERE t.cell IS NOT NULL
+	), numbered AS (
+		SELECT t.*, greatest(count(*) FILTER (WHERE t.is_rule) OVER (ORDER BY t.position), 1) AS error_no
+		FROM tail t
+	)
+	SELECT jsonb_build_object(
+		'record_type', cells[1], 'local_record_id', cells[3], 'school_of_attendance', cells[5], 'ssid', cells[8],
+		'local_student_id', cells[9], 'enrollment_start_date', cells[22],
+		'rule', min(n.cell) FILTER (WHERE n.is_rule),
+		'severity', min(n.cell) FILTER (WHERE n.is_severity),
+		'message', string_agg(n.cell, ' ' ORDER BY n.position) FILTER (WHERE NOT n.is_rule AND NOT n.is_severity))
+	FROM numbered n
+	GROUP BY n.error_no
+	ORDER BY n.error_no
+$$;
+COMMENT ON FUNCTION calpads.errors_of_record(text[]) IS
+	'the errors behind a SENR record (field 36 and later), each with the record''s key';
+
+CREATE FUNCTION calpads.rejection_values(
+	name text,
+	content bytea,
+	OUT line_no bigint,
+	OUT line text,
+	OUT cell jsonb
+) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	first_cells text[] := (SELECT r.cells FROM calpads.read_rows(name, content) r LIMIT 1);
+	header text[] := calpads.rejection_header(first_cells);
+	is_record boolean := first_cells[1] = 'SENR' AND cardinality(first_cells) >= 35;
+BEGIN
+	IF NOT is_record AND NOT coalesce(header && ARRAY['rule', 'message'], false) THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'bad_copy_file_format',
+			MESSAGE = 'the file is no extract of rejected records or submission errors',
+			DETAIL = format('File "%s": its first line names no column with errors, and it is no SENR record.', name),
+			HINT = 'A header row names a column like Error Code or Error Description; names that CALPADS uses '
+				'can be added to calpads.rejection_column.';
+	END IF;
+	RETURN QUERY
+	SELECT r.line_no, r.line, v.cell
+	FROM calpads.read_rows(name, content) WITH ORDINALITY r
+		CROSS JOIN LATERAL (
+			SELECT jsonb_build_object('message', r.complaint) AS cell
+			WHERE r.complaint IS NOT NULL
+			UNION ALL
+			SELECT e FROM calpads.errors_of_record(r.cells) e
+			WHERE r.complaint IS NULL AND is_record
+			UNION ALL
+			SELECT jsonb_object_agg(c.name, c.cell)
+			FROM (SELECT DISTINCT ON (h.name) h.name, r.cells[h.position] AS cell
+				FROM unnest(header) WITH ORDINALITY AS h (name, position)
+				WHERE h.name IS NOT NULL AND r.cells[h.position] IS NOT NULL
+				ORDER BY h.name, h.position) AS c
+			WHERE r.complaint IS NULL AND NOT is_record) AS v
+	WHERE (is_record OR r.ordinality > 1)
+		AND v.cell ?| ARRAY['rule', 'message'];
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'bad_copy_file_format',
+			MESSAGE = 'the file holds no errors',
+			DETAIL = format('File "%s": none of its records has a rule number or a message.', name),
+			HINT = 'Request the extract of the errors, not the file that was submitted.';
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.rejection_values(text, bytea) IS
+	'the errors in a file of CALPADS: name of calpads.rejection_column → value; a line that cannot be divided has '
+	'only a message; records without an error are left out';
+
+-- ---- matching ----------------------------------------------------------------
+
+CREATE FUNCTION calpads.senr_field_named(words text) RETURNS text
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT f.name
+	FROM calpads.layout_field f
+	WHERE f.layout = 'senr' AND calpads.academic_year(calpads.today()) COLLATE "C"
+			BETWEEN coalesce(f.first_year, '') AND coalesce(f.last_year, '9999')
+		AND (calpads.column_alias(words) IN (calpads.column_alias(f.label), calpads.column_alias(f.name))
+			OR f.number = substring(words, '^\s*(\d+\.\d+)'))
+	ORDER BY f.ordinal
+	LIMIT 1
+$$;
+COMMENT ON FUNCTION calpads.senr_field_named(text) IS
+	'column name of the SENR field with that name, label or number (1.25); null: there is none';
+
+CREATE FUNCTION calpads.store_rejections(rejection_load_id bigint, name text, content bytea) RETURNS void
+	LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	INSERT INTO calpads.rejection_row (rejection_load_id, row_no, source_line, rule, severity, message, field, value,
+		record_no, local_record_id, ssid, local_student_id, school_of_attendance, enrollment_start_date, line)
+	SELECT store_rejections.rejection_load_id, row_number() OVER (ORDER BY v.line_no, v.place, r.rule COLLATE "C"),
+		v.line_no, r.rule, v.cell ->> 'severity', v.cell ->> 'message',
+		calpads.senr_field_named(v.cell ->> 'field'), v.cell ->> 'value',
+		substring(v.cell ->> 'record_no', '^\d{1,9}$')::bigint, v.cell ->> 'local_record_id', v.cell ->> 'ssid',
+		v.cell ->> 'local_student_id',
+		-- A spreadsheet takes leading zeros away; a full code has 14 digits.
+		CASE WHEN v.cell ->> 'school_of_attendance' ~ '^(\d{7})?\d{1,7}$'
+			THEN right(lpad(v.cell ->> 'school_of_attendance', 14, '0'), 7) END,
+		calpads.file_date(v.cell ->> 'enrollment_start_date'), v.line
+	FROM calpads.rejection_values(name, content) WITH ORDINALITY AS v (line_no, line, cell, place)
+		CROSS JOIN LATERAL unnest(coalesce(calpads.rule_numbers(upper(v.cell ->> 'rule')),
+			CASE WHEN v.cell ->> 'rule' IS NULL THEN calpads.rule_numbers(v.cell ->> 'message') END,
+			ARRAY[upper(v.cell ->> 'rule')])) AS r (rule)
+$$;
+COMMENT ON FUNCTION calpads.store_rejections(bigint, text, bytea) IS 'the errors of a file as rows of calpads.rejection_row';
+
+-- The file that CALPADS speaks of: the one that holds most of its records, a
+-- rejected one first; and where it names lines only, the one that is marked
+-- as rejected.
+CREATE FUNCTION calpads.rejected_file(rejection_load_id bigint) RETURNS bigint
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH vote AS (
+		SELECT e.file_id, r.row_no
+		FROM calpads.rejection_row r
+			JOIN calpads.extract_record e ON e.ssid = r.ssid
+				AND e.key = concat_ws('^', r.school_of_attendance, r.ssid, to_char(r.enrollment_start_date, 'YYYYMMDD'))
+		WHERE r.rejection_load_id = rejected_file.rejection_load_id
+		UNION
+		SELECT e.file_id, r.row_no
+		FROM calpads.rejection_row r
+			JOIN calpads.extract_record e ON split_part(e.line, '^', 3) = r.local_record_id
+		WHERE r.rejection_load_id = rejected_file.rejection_load_id
+	), counted AS (
+		SELECT v.file_id
+		FROM vote v JOIN calpads.extract_file f ON f.file_id = v.file_id
+		GROUP BY v.file_id, f.status
+		ORDER BY count(*) DESC, f.status = 'Rejected' DESC, v.file_id DESC
+		LIMIT 1
+	)
+	SELECT c.file_id FROM counted c
+	UNION ALL
+	SELECT min(f.file_id)
+	FROM calpads.extract_file f
+	WHERE f.status = 'Rejected' AND NOT EXISTS (SELECT FROM counted)
+	HAVING count(*) = 1
+$$;
+COMMENT ON FUNCTION calpads.rejected_file(bigint) IS
+	'the file of ours that a load of errors is about; null: it cannot be told';
+
+CREATE FUNCTION calpads.match_rejections(rejection_load_id bigint, chosen bigint) RETURNS void
+	LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH error AS (
+		SELECT r.*,
+			CASE WHEN num_nulls(r.school_of_attendance, r.ssid, r.enrollment_start_date) = 0
+				THEN concat_ws('^', r.school_of_attendance, r.ssid, to_char(r.enrollment_start_date, 'YYYYMMDD')) END AS key
+		FROM calpads.rejection_row r
+		WHERE r.rejection_load_id = match_rejections.rejection_load_id
+	), candidate AS (
+		SELECT r.row_no, e.file_id, e.line_no, CASE WHEN e.file_id = chosen THEN 1 ELSE 4 END AS rank
+		FROM error r JOIN calpads.extract_record e ON e.ssid = r.ssid AND e.key = r.key
+		UNION ALL
+		SELECT r.row_no, e.file_id, e.line_no, 2
+		FROM error r JOIN calpads.extract_record e
+			ON e.file_id = chosen AND split_part(e.line, '^', 3) = r.local_record_id
+		UNION ALL
+		-- A number alone proves nothing when the record is another student's.
+		SELECT r.row_no, e.file_id, e.line_no, 3
+		FROM error r JOIN calpads.extract_record e ON e.file_id = chosen AND e.line_no = r.record_no
+		WHERE r.key IS NULL AND coalesce(r.ssid = e.ssid, true)
+			AND coalesce(r.local_student_id = split_part(e.line, '^', 9), true)
+	), best AS (
+		SELECT DISTINCT ON (c.row_no) c.row_no, c.file_id, c.line_no
+		FROM candidate c
+		ORDER BY c.row_no, c.rank, c.file_id DESC
+	)
+	UPDATE calpads.rejection_row r
+	SET file_id = b.file_id, line_no = b.line_no,
+		local_record_id = coalesce(r.local_record_id, s.local_record_id),
+		ssid = coalesce(r.ssid, s.ssid),
+		local_student_id = coalesce(r.local_student_id, s.local_student_id),
+		school_of_attendance = coalesce(r.school_of_attendance, s.school_of_attendance),
+		enrollment_start_date = coalesce(r.enrollment_start_date, s.enrollment_start_date)
+	FROM best b
+		JOIN calpads.extract_record e ON e.file_id = b.file_id AND e.line_no = b.line_no
+		CROSS JOIN LATERAL calpads.senr_record(e.line) s
+	WHERE r.rejection_load_id = match_rejections.rejection_load_id AND r.row_no = b.row_no
+$$;
+COMMENT ON FUNCTION calpads.match_rejections(bigint, bigint) IS
+	'finds the records of a load''s errors: by key, local record ID or line in the chosen file, else by key in the newest';
+
+-- Where to look: the place that the same rule names when it is tested here;
+-- two enrollments that exclude each other; else that of the field that CALPADS
+-- names.
+CREATE FUNCTION calpads.place_rejections(rejection_load_id bigint) RETURNS void
+	LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH place AS (
+		SELECT DISTINCT ON (r.row_no) r.row_no, coalesce(r.field, c.field) AS field, coalesce(c.fix,
+			CASE WHEN r.rule IN ('SENR0027', 'SENR0178', 'SENR0586', 'SENR0587')
+				THEN 'ENR.ED and ENR.LD of both enrollments' END, p.place) AS fix
+		FROM calpads.rejection_row r
+			LEFT JOIN calpads.extract_record e ON e.file_id = r.file_id AND e.line_no = r.line_no
+			LEFT JOIN LATERAL calpads.senr_record(e.line) s ON e.line IS NOT NULL
+			LEFT JOIN LATERAL calpads.check_senr(s) c ON c.rule = r.rule AND c.field = coalesce(r.field, c.field)
+			LEFT JOIN calpads.senr_places() p ON p.field = r.field
+		WHERE r.rejection_load_id = place_rejections.rejection_load_id
+		ORDER BY r.row_no, c.field COLLATE "C"
+	)
+	UPDATE calpads.rejection_row r SET field = p.field, fix = p.fix
+	FROM place p
+	WHERE r.rejection_load_id = place_rejections.rejection_load_id AND r.row_no = p.row_no
+$$;
+COMMENT ON FUNCTION calpads.place_rejections(bigint) IS 'sets field and fix of a load''s errors';
+
+-- A district's own view need not have the columns student_id and sc.  Of a
+-- record that the SIS does not have, the student may be known all the same.
+-- The planner's settings are those of the comparison, as a mapping view needs.
+CREATE FUNCTION calpads.find_rejected_students(rejection_load_id bigint) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+BEGIN
+	EXECUTE format($query$
+		WITH sis AS MATERIALIZED (
+			SELECT p.ssid, p.school_of_attendance, p.enrollment_start_date,
+				(to_jsonb(p) ->> 'student_id')::integer AS student_id, (to_jsonb(p) ->> 'sc')::integer AS sc
+			FROM %s p
+			WHERE p.ssid IN (SELECT r.ssid FROM calpads.rejection_row r WHERE r.rejection_load_id = $1)
+		), found AS (
+			SELECT DISTINCT ON (r.row_no) r.row_no, s.student_id,
+				CASE WHEN s.school_of_attendance = r.school_of_attendance
+					AND s.enrollment_start_date = r.enrollment_start_date THEN s.sc END AS sc
+			FROM calpads.rejection_row r JOIN sis s ON s.ssid = r.ssid
+			WHERE r.rejection_load_id = $1
+			ORDER BY r.row_no, s.school_of_attendance IS NOT DISTINCT FROM r.school_of_attendance
+				AND s.enrollment_start_date IS NOT DISTINCT FROM r.enrollment_start_date DESC, s.student_id
+		)
+		UPDATE calpads.rejection_row r SET student_id = f.student_id, sc = f.sc
+		FROM found f
+		WHERE r.rejection_load_id = $1 AND r.row_no = f.row_no$query$, calpads.sis_senr_view())
+	USING rejection_load_id;
+END;
+$$;
+COMMENT ON FUNCTION calpads.find_rejected_students(bigint) IS 'sets student_id and sc of a load''s errors from the SIS';
+
+CREATE FUNCTION calpads.load_rejected(path text, content bytea DEFAULT NULL, file_id bigint DEFAULT NULL)
+	RETURNS calpads.rejection_load
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	bytes bytea := coalesce(content, calpads.server_file(path));
+	chosen bigint;
+	earlier calpads.rejection_load;
+	loaded calpads.rejection_load;
+BEGIN
+	IF path IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'path must not be null';
+	END IF;
+	IF file_id IS NOT NULL THEN
+		chosen := (calpads.find_file(file_id)).file_id;
+	END IF;
+	SELECT l.* INTO earlier FROM calpads.rejection_load l WHERE l.sha256 = encode(sha256(bytes), 'hex');
+	IF earlier.rejection_load_id IS NOT NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('file "%s" was loaded before', path),
+			DETAIL = format('It is load %s of rejected records.', earlier.rejection_load_id),
+			HINT = 'Its errors are in calpads.rejection.';
+	END IF;
+	INSERT INTO calpads.rejection_load (file_name, sha256)
+	VALUES (regexp_replace(path, '^.*/', ''), encode(sha256(bytes), 'hex'))
+	RETURNING * INTO loaded;
+	PERFORM calpads.store_rejections(loaded.rejection_load_id, path, bytes);
+	chosen := coalesce(chosen, calpads.rejected_file(loaded.rejection_load_id));
+	PERFORM calpads.match_rejections(loaded.rejection_load_id, chosen);
+	PERFORM calpads.place_rejections(loaded.rejection_load_id);
+	PERFORM calpads.find_rejected_students(loaded.rejection_load_id);
+	UPDATE calpads.rejection_load l
+	SET (rows, matched) = (SELECT count(*), count(r.file_id) FROM calpads.rejection_row r
+		WHERE r.rejection_load_id = l.rejection_load_id)
+	WHERE l.rejection_load_id = loaded.rejection_load_id
+	RETURNING l.* INTO loaded;
+	RETURN loaded;
+END;
+$$;
+COMMENT ON FUNCTION calpads.load_rejected(text, bytea, bigint) IS
+	'loads CALPADS'' extract of rejected records or submission errors (CSV, tab or caret) and joins it to what was sent: '
+	'a file of the server by its absolute path, or content, whose name is path; file_id: the file that was submitted, '
+	'needed only where the errors name nothing but lines';
+
+-- ---- looking -----------------------------------------------------------------
+
+CREATE VIEW calpads.rejection AS
+SELECT r.rejection_load_id, l.loaded_at, r.row_no, r.rule, u.name AS rule_name, r.severity, r.message, r.field, r.value,
+	r.ssid, r.local_student_id, r.school_of_attendance, r.enrollment_start_date, f.batch_id, r.file_id, f.file_name,
+	r.line_no, e.transaction_type, e.reason, e.explanation, r.fix, r.student_id, r.sc
+FROM calpads.rejection_row r
+	JOIN calpads.rejection_load l ON l.rejection_load_id = r.rejection_load_id
+	LEFT JOIN calpads.extract_file f ON f.file_id = r.file_id
+	LEFT JOIN calpads.extract_record e ON e.file_id = r.file_id AND e.line_no = r.line_no
+	LEFT JOIN LATERAL (
+		SELECT k.name FROM calpads.rule k
+		WHERE r.rule IN (k.number, k.reported_as)
+		ORDER BY k.number = r.rule DESC, k.process
+		LIMIT 1) AS u ON true;
+COMMENT ON VIEW calpads.rejection IS
+	'the errors that CALPADS gave, each with the record that was sent, why it was sent, and where the SIS keeps it; '
+	'file_id null: no record of ours was found';
+
+CREATE VIEW calpads.rejection_count AS
+SELECT r.rule, r.rule_name, count(*) AS rejections, count(DISTINCT r.ssid) AS students,
+	min(r.loaded_at) AS first_seen, max(r.loaded_at) AS last_seen
+FROM calpads.rejection r
+GROUP BY r.rule, r.rule_name
+ORDER BY count(*) DESC, r.rule;
+COMMENT ON VIEW calpads.rejection_count IS 'which rules of CALPADS hit most';
+
+-- ---------------------------------------------------------------------------
+-- 6c. The legacy full extract of SENR: one file, as it was before 2022
+--
+-- All records of the school year, or all records of the students with a date
+-- later than calpads.legacy_changes_since (spec/aeries_logic.md section 8.5).
+-- It is no difference to what CALPADS holds, so it is never posted and takes
+-- no part in the history of the real batches.
+-- ---------------------------------------------------------------------------
+
+-- Which columns a district's own tables have is theirs to say: every date and
+-- time counts, also one that is still to come.
+CREATE FUNCTION calpads.changed_students(since date) RETURNS SETOF text
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	source record;
+BEGIN
+	FOR source IN
+		SELECT c.oid::regclass AS relation, t.id_column,
+			string_agg(format('t.%I::date > $1', a.attname), ' OR ' ORDER BY a.attnum) AS condition
+		FROM (VALUES ('stu', 'id'), ('enr', 'id'), ('pgm', 'pid'), ('cse', 'id'), ('lac', 'id'), ('fre', 'id'))
+				AS t (name, id_column)
+			JOIN pg_class c ON c.oid = to_regclass(format('%I.%I', calpads.setting('sis_schema'), t.name))
+			JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+		WHERE a.atttypid IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
+		GROUP BY c.oid, t.id_column
+	LOOP
+		RETURN QUERY EXECUTE format('SELECT btrim(t.%I::text) FROM %s t WHERE %s',
+			source.id_column, source.relation, source.condition)
+			USING since;
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION calpads.changed_students(date) IS
+	'local IDs of students with a date later than that day in STU, ENR, PGM, CSE, LAC or FRE; may repeat';
+
+-- The planner's settings are those of the comparison, for the same reason: a
+-- mapping view joins tables of which the planner may know nothing yet.
+CREATE FUNCTION calpads.legacy_senr(lea text, since date, OUT record calpads.senr, OUT problems jsonb)
+	RETURNS SETOF record
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+DECLARE
+	view regclass := calpads.sis_senr_view();
+BEGIN
+	RETURN QUERY EXECUTE format('SELECT ROW(%s)::calpads.senr, %s::jsonb FROM %s p '
+			'WHERE p.reporting_lea = $1 AND p.enrollment_start_date >= calpads.school_year_start(calpads.today()) '
+			'AND (calpads.setting(''no_future_dates'') <> ''on'' OR p.enrollment_start_date <= calpads.today()) '
+			'AND p.school_of_attendance IN (SELECT s.cds_school FROM calpads.school s WHERE s.selected) '
+			'AND ($2 IS NULL OR p.local_student_id IN (SELECT calpads.changed_students($2)))',
+			calpads.picture_fields(view), calpads.problems_expression(view), view)
+		USING lea, since;
+END;
+$$;
+COMMENT ON FUNCTION calpads.legacy_senr(text, date) IS
+	'the SIS records of the current school year, of all students (since is null) or of those with a later date';
+
+-- Compiling the statement would cost more than running it.
+CREATE FUNCTION calpads.make_legacy_batch(lea text, since date) RETURNS bigint
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+	SET jit = off
+AS $$
+DECLARE
+	new_batch bigint;
+BEGIN
+	INSERT INTO calpads.batch (process, lea, today, encoding, forced)
+	VALUES ('SENR_LEGACY', lea, calpads.today(), calpads.batch_encoding(), false)
+	RETURNING batch_id INTO new_batch;
+
+	WITH picture AS MATERIALIZED (
+		SELECT row_number() OVER (ORDER BY (l.record).ssid, (l.record).enrollment_start_date,
+				(l.record).school_of_attendance) AS n, l.record, l.problems
+		FROM calpads.legacy_senr(lea, since) l
+	), finding AS MATERIALIZED (
+		SELECT p.n, m.rule, m.field, m.value, m.explanation, m.fix, 1 AS precedence
+		FROM picture p, jsonb_to_recordset(p.problems)
+			AS m (rule text, field text, value text, explanation text, fix text)
+		UNION ALL
+		SELECT p.n, c.rule, c.field, c.value, c.explanation, c.fix, 2
+		FROM picture p, calpads.check_senr(p.record) c
+	), held AS (
+		INSERT INTO calpads.batch_held
+		SELECT DISTINCT ON (p.n, f.field COLLATE "C", f.rule COLLATE "C")
+			new_batch, (p.record).local_student_id, (p.record).ssid, (p.record).school_of_attendance,
+			(p.record).enrollment_start_date, f.rule, f.field, f.value, f.explanation, f.fix
+		FROM finding f JOIN picture p ON p.n = f.n
+		ORDER BY p.n, f.field COLLATE "C", f.rule COLLATE "C", f.precedence
+	), sent AS (
+		SELECT row_number() OVER (ORDER BY p.n) AS line_no, p.record
+		FROM picture p
+		WHERE p.n NOT IN (SELECT f.n FROM finding f)
+	), file AS (
+		INSERT INTO calpads.extract_file (batch_id, process, lea, seq, category, file_name, records, status)
+		SELECT new_batch, 'SENR_LEGACY', lea, 1, 'Legacy', 'SENR_LEGACY.txt', count(*), 'Legacy'
+		FROM sent
+		HAVING count(*) > 0
+		RETURNING file_id
+	)
+	INSERT INTO calpads.extract_record
+		(file_id, line_no, ssid, key, transaction_type, reason, explanation, changed, line)
+	SELECT f.file_id, s.line_no, (s.record).ssid, concat_ws('^', (s.record).school_of_attendance, (s.record).ssid,
+			to_char((s.record).enrollment_start_date, 'YYYYMMDD')),
+		'A', 'legacy', CASE WHEN since IS NULL THEN 'Every record of the school year is in the file.'
+			ELSE format('The SIS has a date later than %s for this student, so all records are in the file.',
+				to_char(since, 'MM/DD/YYYY')) END,
+		'{}', calpads.senr_line(s.record)
+	FROM sent s, file f;
+
+	IF NOT FOUND THEN
+		DELETE FROM calpads.batch_held h WHERE h.batch_id = new_batch;
+		DELETE FROM calpads.batch b WHERE b.batch_id = new_batch;
+		RETURN NULL;
+	END IF;
+	RETURN new_batch;
+END;
+$$;
+COMMENT ON FUNCTION calpads.make_legacy_batch(text, date) IS
+	'stores the legacy full extract of one LEA as a batch of one file; records that break a fatal rule are in '
+	'calpads.batch_held instead; null when no record is left';
+
+CREATE FUNCTION calpads.create_legacy_extract(lea text, all_students boolean) RETURNS SETOF calpads.extract_file
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	leas text[];
+	one_lea text;
+	new_batch bigint;
+	since date := CASE WHEN NOT all_students THEN nullif(calpads.setting('legacy_changes_since'), '')::date END;
+BEGIN
+	SELECT array_agg(DISTINCT s.lea ORDER BY s.lea) INTO leas
+	FROM calpads.school s
+	WHERE s.selected AND s.lea = coalesce(create_legacy_extract.lea, s.lea);
+	IF leas IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('no selected school%s is known', coalesce(' of LEA ' || lea, '')),
+			HINT = 'The view calpads.school shows the schools of the SIS table loc.';
+	END IF;
+	FOREACH one_lea IN ARRAY leas LOOP
+		new_batch := calpads.make_legacy_batch(one_lea, since);
+		CONTINUE WHEN new_batch IS NULL;
+		INSERT INTO calpads.file_event (file_id, status)
+		SELECT f.file_id, f.status FROM calpads.extract_file f WHERE f.batch_id = new_batch;
+		RAISE WARNING USING
+			MESSAGE = format('CALPADS is likely to refuse the legacy file of LEA %s', one_lea),
+			DETAIL = 'An operational key may stand in it more than once (IVR0034), and the exit of a student beside '
+				'the next enrollment (SENR0027).',
+			HINT = 'create_extract(''SENR'') makes files in an order that CALPADS takes.';
+		RETURN QUERY SELECT f.* FROM calpads.extract_file f WHERE f.batch_id = new_batch;
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION calpads.create_legacy_extract(text, boolean) IS
+	'what create_extract(''SENR_LEGACY'') does; all_students: whatever calpads.legacy_changes_since says';
+
 -- ---------------------------------------------------------------------------
 -- 7. The sample district
 --

@@ -3,7 +3,9 @@
 -- test.
 
 \set SHOW_CONTEXT never
-TRUNCATE calpads.batch, calpads.extract_file, calpads.extract_record, calpads.upload RESTART IDENTITY;
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set clear_history :abs_srcdir '/test/data/clear_history.sql'
+\i :clear_history
 SET datestyle = 'SQL, DMY';
 
 INSERT INTO calpads.batch (process, lea, load_id, today, encoding, forced) VALUES
@@ -184,5 +186,3 @@ DROP OWNED BY regress_calpads_copy;
 DROP ROLE regress_calpads_copy;
 SET client_min_messages = warning;
 DROP SCHEMA sis CASCADE;
-TRUNCATE calpads.batch, calpads.extract_file, calpads.extract_record, calpads.upload, calpads.load,
-	calpads.current_load, calpads.senr_baseline, calpads.load_error RESTART IDENTITY;

@@ -2,14 +2,13 @@
 -- rejection, obsolescence, history; every error of these functions.
 
 \set SHOW_CONTEXT never
-TRUNCATE calpads.load, calpads.current_load, calpads.senr_baseline, calpads.load_error, calpads.batch,
-	calpads.extract_file, calpads.extract_record, calpads.file_event, calpads.batch_held,
-	calpads.batch_warning, calpads.batch_rehearsal RESTART IDENTITY;
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set clear_history :abs_srcdir '/test/data/clear_history.sql'
+\i :clear_history
 SET datestyle = iso;
 SET calpads.today = '2025-11-01';
 SET calpads.sis_schema = 'extract_sis';
 SET calpads.removal_limit_percent = 100;
-\getenv abs_srcdir PG_ABS_SRCDIR
 \set fixture :abs_srcdir '/test/data/meadow_unified.sql'
 \i :fixture
 
@@ -118,6 +117,13 @@ SELECT calpads.file_content(-1);
 SELECT calpads.write_extract(-1, '/');
 SELECT calpads.write_extract(1, 'relative');
 SELECT calpads.write_extract(1, '/no/such/folder');
+
+-- A school whose LEA is not known.
+SET calpads.lea_from_school = on;
+UPDATE extract_sis.loc SET dc = '' WHERE cd = 2;
+SELECT * FROM calpads.create_extract('SENR');
+UPDATE extract_sis.loc SET dc = '61234' WHERE cd = 2;
+RESET calpads.lea_from_school;
 
 -- An older layout.
 UPDATE calpads.load SET layout_year = '2021-2022' WHERE closed_at IS NULL;

@@ -7,7 +7,8 @@
 \set senr_ods :abs_srcdir '/test/data/senr_ods.txt'
 \set fifo :abs_builddir '/results/load.fifo'
 \set SHOW_CONTEXT never
-TRUNCATE calpads.load, calpads.current_load, calpads.senr_baseline, calpads.load_error RESTART IDENTITY;
+\set clear_history :abs_srcdir '/test/data/clear_history.sql'
+\i :clear_history
 SET datestyle = iso;
 SET calpads.today = '2025-10-15';
 SET calpads.sis_schema = 'load_sis';

@@ -2,14 +2,13 @@
 -- hand, and what is left to be done afterwards.
 
 \set SHOW_CONTEXT never
-TRUNCATE calpads.load, calpads.current_load, calpads.senr_baseline, calpads.load_error, calpads.batch,
-	calpads.extract_file, calpads.extract_record, calpads.file_event, calpads.batch_held,
-	calpads.batch_warning, calpads.batch_rehearsal RESTART IDENTITY;
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set clear_history :abs_srcdir '/test/data/clear_history.sql'
+\i :clear_history
 SET datestyle = iso;
 SET calpads.today = '2025-11-01';
 SET calpads.sis_schema = 'extract_sis';
 SET calpads.removal_limit_percent = 100;
-\getenv abs_srcdir PG_ABS_SRCDIR
 \set fixture :abs_srcdir '/test/data/meadow_unified.sql'
 \i :fixture
 

@@ -2,9 +2,9 @@
 -- or warns, what a district can change, and what is stored with a batch.
 
 \set SHOW_CONTEXT never
-TRUNCATE calpads.load, calpads.current_load, calpads.senr_baseline, calpads.load_error, calpads.batch,
-	calpads.extract_file, calpads.extract_record, calpads.file_event, calpads.batch_held, calpads.batch_warning
-	RESTART IDENTITY;
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set clear_history :abs_srcdir '/test/data/clear_history.sql'
+\i :clear_history
 SET datestyle = iso;
 SET client_min_messages = warning;
 SET calpads.today = '2025-11-01';

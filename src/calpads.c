@@ -42,6 +42,8 @@ static char *biliteracy_seal_code;
 static char *transition_status_field;
 static char *program_change_code;
 static char *stu_ed_use_date;
+static char *legacy_changes_since;
+static bool ods_is_live;
 static char *sprg_exclude;
 static char *sprg_exclude_meal_sources;
 static bool sprg_504_eligibility;
@@ -108,6 +110,12 @@ define_general_settings(void)
 							 &calpads_removal_limit_percent, 5, 0, 100, PGC_USERSET, 0, NULL, NULL, NULL);
 	define_bool("calpads.no_future_dates", "Leave exits and enrollments after today out of the files.",
 				&calpads_no_future_dates);
+	define_bool("calpads.ods_is_live",
+				"CALPADS' ODS extracts show what was posted a moment ago, not the state of the evening before.",
+				&ods_is_live);
+	define_string("calpads.legacy_changes_since",
+				  "The legacy extracts hold only students with a date after this one; empty is everybody.",
+				  &legacy_changes_since, "", check_date_setting);
 }
 
 /* The options of the SIS that change a file: spec/aeries_logic.md section 11. */

@@ -85,6 +85,19 @@ file_source_open(const char *path)
 }
 
 FileSource *
+file_source_open_as_user(const char *path)
+{
+	if (!file_source_permitted())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to read a file of the server"),
+				 errdetail("Only roles with privileges of the \"%s\" role may do that.",
+						   "pg_read_server_files"),
+				 errhint("Pass the bytes of the file as content; its path is then only a name.")));
+	return file_source_open(path);
+}
+
+FileSource *
 file_source_from_bytes(const char *name, const char *bytes, size_t size)
 {
 	FileSource *source = palloc0(sizeof(FileSource));

@@ -28,6 +28,9 @@ extern bool file_source_permitted(void);
  */
 extern FileSource *file_source_open(const char *path);
 
+/* The same with the check: 42501 unless the current user may read such files. */
+extern FileSource *file_source_open_as_user(const char *path);
+
 /* A source over bytes in memory, which must outlive it; name is for messages. */
 extern FileSource *file_source_from_bytes(const char *name, const char *bytes, size_t size);
 

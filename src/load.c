@@ -111,19 +111,6 @@ find_process(const char *name)
 			 errhint("The processes are: %s.", names.data)));
 }
 
-static FileSource *
-open_server_file(const char *path)
-{
-	if (!file_source_permitted())
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to read a file of the server"),
-				 errdetail("Only roles with privileges of the \"%s\" role may do that.",
-						   "pg_read_server_files"),
-				 errhint("Pass the bytes of the file as content; its path is then only a name.")));
-	return file_source_open(path);
-}
-
 static const char *
 choose_layout_year(const char *layout_year)
 {
@@ -158,7 +145,7 @@ read_arguments(FunctionCallInfo fcinfo, Load *load)
 	load->layout = layout_catalog_read(load->process->layout, load->layout_year);
 	load->from_server = PG_ARGISNULL(2);
 	if (load->from_server)
-		load->source = open_server_file(path);
+		load->source = file_source_open_as_user(path);
 	else
 	{
 		bytea	   *content = PG_GETARG_BYTEA_PP(2);
@@ -553,6 +540,7 @@ finish_load(const Load *load)
 			  " WHERE c.process = this.process AND c.lea = this.lea",
 			  lengthof(values), values);
 	query_run("SELECT calpads.close_batches($1, $2, $3)", lengthof(reason), reason);
+	query_run("SELECT calpads.note_unseen_postings($1::bigint)", 1, values);
 	SPI_finish();
 }
 

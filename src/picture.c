@@ -426,21 +426,29 @@ copy_field(Arena *arena, TupleTableSlot *slot, int field)
 	return value.length == 0 ? NULL : arena_copy(arena, value.data, value.length);
 }
 
-static Enrollment *
-copy_row(Comparison *comparison, TupleTableSlot *slot)
+Enrollment *
+picture_row(Arena *arena, TupleTableSlot *slot, DayNumber default_start)
 {
-	Arena	   *arena = comparison->arena;
 	Enrollment *row = arena_allocate(arena, sizeof(Enrollment));
 
 	for (int field = 0; field < SENR_FIELD_COUNT; field++)
 		row->value[field] = copy_field(arena, slot, field);
 	if (row->value[SENR_SCHOOL] == NULL)
 		row->value[SENR_SCHOOL] = "";
-	/* Without a start date the row is one of this year that will be held. */
-	row->start = slot->tts_isnull[SENR_START_DATE] ? comparison->options->year_start :
+	row->start = slot->tts_isnull[SENR_START_DATE] ? default_start :
 		DatumGetDateADT(slot->tts_values[SENR_START_DATE]);
 	row->end = slot->tts_isnull[SENR_EXIT_DATE] ? ENROLLMENT_OPEN :
 		DatumGetDateADT(slot->tts_values[SENR_EXIT_DATE]);
+	return row;
+}
+
+static Enrollment *
+copy_row(Comparison *comparison, TupleTableSlot *slot)
+{
+	Arena	   *arena = comparison->arena;
+	/* Without a start date the row is one of this year that will be held. */
+	Enrollment *row = picture_row(arena, slot, comparison->options->year_start);
+
 	row->in_scope = row_in_scope(comparison, slot);
 	if (!slot->tts_isnull[PROBLEMS_COLUMN])
 	{

@@ -17,6 +17,8 @@
 
 #include "postgres.h"
 
+#include "executor/tuptable.h"
+
 #include "reconcile.h"
 
 /* Called for each student that differs; all memory is the picture's. */
@@ -31,6 +33,13 @@ typedef void (*StudentVisitor) (void *context, const char *lea, const char *ssid
 extern void picture_compare(const char *lea, const char *ssid,
 							const ReconcileOptions *options,
 							StudentVisitor visit, void *context);
+
+/*
+ * The row of a picture that is in the slot: the fields in the order and types
+ * of calpads.senr, all of them fetched.  Without a start date it starts on the
+ * day given.  Lives in the arena.
+ */
+extern Enrollment *picture_row(Arena *arena, TupleTableSlot *slot, DayNumber default_start);
 
 /* Names and selection of the schools, for scope and for sentences. */
 typedef struct SchoolDirectory SchoolDirectory;

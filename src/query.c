@@ -18,6 +18,7 @@ execute(const char *statement, bool read_only, int count, const char *const *val
 	Oid			types[QUERY_MAX_VALUES];
 	Datum		parameters[QUERY_MAX_VALUES];
 	char		nulls[QUERY_MAX_VALUES];
+	MemoryContext context = CurrentMemoryContext;
 	int			settings;
 	int			result;
 
@@ -35,6 +36,8 @@ execute(const char *statement, bool read_only, int count, const char *const *val
 							 GUC_ACTION_SAVE, true, 0, false);
 	result = SPI_execute_with_args(statement, count, types, parameters, nulls, read_only, 0);
 	AtEOXact_GUC(true, settings);
+	/* SPI leaves its own context behind, which ends with SPI_finish. */
+	MemoryContextSwitchTo(context);
 
 	if (result < 0)
 		elog(ERROR, "%s in statement: %s", SPI_result_code_string(result), statement);

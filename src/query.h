@@ -27,7 +27,8 @@ extern uint64 query_run(const char *statement, int count, const char *const *val
 
 /*
  * A value of the last result as text, NULL for null; row counts from 0, column
- * from 1.  Lives until SPI_finish.
+ * from 1.  In the current memory context, which after SPI_connect is one that
+ * ends with SPI_finish.
  */
 extern char *query_value(uint64 row, int column);
 

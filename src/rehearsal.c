@@ -260,8 +260,9 @@ verdict_words(const FileVerdict *verdict)
 {
 	if (verdict->refused == 0)
 		return "accepted";
-	return psprintf("refused: " INT64_FORMAT " of " INT64_FORMAT " records, the first by %s in line " INT64_FORMAT,
-					verdict->refused, verdict->records, verdict->refusals->rule, verdict->refusals->line_no);
+	return psprintf("refused: " INT64_FORMAT " of " INT64_FORMAT " records, the first by %s in line "
+					INT64_FORMAT, verdict->refused, verdict->records, verdict->refusals->rule,
+					verdict->refusals->line_no);
 }
 
 static void

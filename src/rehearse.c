@@ -466,8 +466,8 @@ static void
 judge_submitter(Judgement *judgement)
 {
 	if (!says(judgement->record->row, SENR_REPORTING_LEA, judgement->rehearsal->lea))
-		refuse_by_book(judgement, "SENR0001", SENR_REPORTING_LEA, "The reporting LEA is not the one that submits "
-			   "the file.");
+		refuse_by_book(judgement, "SENR0001", SENR_REPORTING_LEA, "The reporting LEA is not the one that "
+					   "submits the file.");
 }
 
 static void
@@ -487,33 +487,47 @@ judge_content(Judgement *judgement)
 
 /* ---- rules about what CALPADS held before the file ------------------------------- */
 
-static const Row *
-newest_row(const StudentState *student)
+static DayNumber
+newest_start(const StudentState *student)
 {
-	const Row  *newest = student->rows;
+	DayNumber	newest = REHEARSAL_NO_DAY;
 
 	for (const Row *row = student->rows; row != NULL; row = row->next)
-		if (row->start > newest->start)
-			newest = row;
+		if (row->start > newest)
+			newest = row->start;
 	return newest;
 }
 
+static bool
+may_be_one_person(const Row *row, const Row *held)
+{
+	if (is_blank(held, SENR_GENDER) || is_blank(held, SENR_BIRTH_DATE))
+		return true;
+	return says(row, SENR_GENDER, text_of(held, SENR_GENDER)) &&
+		strncmp(text_of(row, SENR_BIRTH_DATE), text_of(held, SENR_BIRTH_DATE), 4) == 0;
+}
+
 /*
- * SENR0035 can be read as "both differ" and as "one of them differs"; the
- * stricter reading is taken.
+ * CALPADS' newest row tells what it knows of the student.  SENR0035 can be
+ * read as "gender and birth year both differ" and as "one of them differs";
+ * the stricter reading is taken.
  */
 static void
 judge_demographics(Judgement *judgement)
 {
-	const Row  *row = judgement->record->row;
-	const Row  *known = newest_row(judgement->record->student);
+	const StudentState *student = judgement->record->student;
+	DayNumber	newest = newest_start(student);
+	bool		known = false;
 
-	if (known == NULL || is_blank(known, SENR_GENDER) || is_blank(known, SENR_BIRTH_DATE))
-		return;
-	if (!says(row, SENR_GENDER, text_of(known, SENR_GENDER)) ||
-		strncmp(text_of(row, SENR_BIRTH_DATE), text_of(known, SENR_BIRTH_DATE), 4) != 0)
-		refuse_by_book(judgement, "SENR0035", SENR_GENDER, "Gender and birth year are not those that CALPADS has of "
-			   "the student.");
+	for (const Row *held = student->rows; held != NULL; held = held->next)
+	{
+		if (held->start == newest && may_be_one_person(judgement->record->row, held))
+			return;
+		known = true;
+	}
+	if (known)
+		refuse_by_book(judgement, "SENR0035", SENR_GENDER, "Gender and birth year are not those that "
+					   "CALPADS has of the student.");
 }
 
 /* Can the record stand beside this other row of the student? */

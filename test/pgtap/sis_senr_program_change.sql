@@ -1,7 +1,7 @@
 -- sis.senr: the local reason 440, a change of program within the year (E150).
 
 BEGIN;
-SELECT plan(39);
+SELECT plan(40);
 \ir fixture/district.sql
 SELECT pg_temp.translate('ATT.RS', 'TR', 'T160') \g /dev/null
 
@@ -124,6 +124,10 @@ SELECT pg_temp.student('{"id": 37}'),
 	pg_temp.enrollment('{"id": 37, "ld": "2026-09-04", "er": "PC"}'), pg_temp.enrollment('{"id": 37, "ed": "2026-09-08"}') \g /dev/null
 SELECT is(pg_temp.picture(37), '6000010 2026-08-10 10 05', 'the code of a program change is a setting');
 SELECT is(pg_temp.problems(1), 'GERR0002 student_exit_reason_code 440 (XRF: code translations ATT.RS, or ENR.ER)', 'then 440 is a code like others');
+SET LOCAL calpads.program_change_code = '';
+SELECT pg_temp.student('{"id": 40}'),
+	pg_temp.enrollment('{"id": 40, "ld": "2026-09-04"}'), pg_temp.enrollment('{"id": 40, "ed": "2026-09-08"}') \g /dev/null
+SELECT is(pg_temp.picture(40), '6000010 2026-08-10 10 05 -> 2026-09-04 E155, 6000010 2026-09-08 10 05', 'without a code nothing is a program change');
 RESET calpads.program_change_code;
 
 -- Together with Do Not Extract Dates in the Future ------------------------------------------------------

@@ -40,8 +40,12 @@ $node->safe_psql(
 	CREATE VIEW sis.own AS SELECT ssid FROM sis.senr;
 	SELECT calpads.load_ods('SENR', 'first.txt', content) FROM public.ods;
 	SELECT calpads.load_ods('SENR', 'second.txt', content || convert_to(E'SENR-R^^^half a line\r\n', 'UTF8')) FROM public.ods;
+	UPDATE sis.enr SET er = '999'
+	WHERE (id, ed) = (SELECT e.id, e.ed FROM sis.enr e WHERE e.er = '240' ORDER BY e.ed DESC, e.id LIMIT 1);
 	SELECT calpads.create_extract('SENR');
 	SELECT calpads.create_extract('SENR');
+	-- What is held serves as a warning, too: the tables are alike.
+	INSERT INTO calpads.batch_warning SELECT h.* FROM calpads.batch_held h;
 	SELECT calpads.post_file(file_id) FROM calpads.history_open WHERE batch_id = 2;
 	SELECT calpads.reject_file(file_id, 'no reason given') FROM calpads.history_open WHERE batch_id = 2;
 	CREATE ROLE reader LOGIN;

@@ -372,13 +372,10 @@ compare_with_sis(District *district)
 /* ---- the districts ------------------------------------------------------------------ */
 
 static void
-print_rows(const char *side, const Enrollment *row)
+print_rows(const District *district, const char *side, const Enrollment *row)
 {
 	for (; row != NULL; row = row->next)
-		printf("#   %s %s %s-%s %s %s %s %s\n", side, row->value[SENR_SCHOOL], row->value[SENR_START_DATE],
-			   row->value[SENR_EXIT_DATE] != NULL ? row->value[SENR_EXIT_DATE] : "", row->value[SENR_STATUS],
-			   row->value[SENR_GRADE], row->value[SENR_EXIT_REASON] != NULL ? row->value[SENR_EXIT_REASON] : ".",
-			   row->value[SENR_COMPLETION] != NULL ? row->value[SENR_COMPLETION] : ".");
+		printf("#   %s %s\n", side, line_of(district->arena, row));
 }
 
 static void
@@ -391,8 +388,8 @@ print_broken(const District *district, int number)
 
 		if (district->broken_for == NULL || strcmp(pupil->ssid, district->broken_for) != 0)
 			continue;
-		print_rows("CALPADS", pupil->student.baseline);
-		print_rows("SIS    ", pupil->student.target);
+		print_rows(district, "CALPADS", pupil->student.baseline);
+		print_rows(district, "SIS    ", pupil->student.target);
 	}
 }
 

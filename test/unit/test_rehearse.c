@@ -422,7 +422,8 @@ test_empty_book(Arena *arena)
 
 	check_same("ok", post(arena, rehearsal, "A 0820-1001 10 12 E230 100;B 0820- 20 12;B 0820- 20 12"),
 			   "no rules: a double record, an open row of a graduate");
-	check_same("ok", post(arena, rehearsal, "*B 0821- 20 12;*A 0820-1001 10 12;*B 0820- 20 12"),
+	check_same("ok", post(arena, rehearsal, "C 1002-1010 10 12 T160"), "no rules: an exit after graduation");
+	check_same("ok", post(arena, rehearsal, "*C 1002- 10 12;*B 0821- 20 12;*A 0820-1001 10 12;*B 0820- 20 12"),
 			   "no rules: a row that is not there, the last row");
 	check_same("ok", post_line(arena, rehearsal, "SENR^^^^^^^^^^^^^^^^^^^^^20250820^^^^^^^^^^^^^"),
 			   "no rules: a record of nobody");
@@ -447,6 +448,8 @@ test_older_demographics(Arena *arena)
 	value[SENR_EXIT_REASON] = "T160";
 	rehearsal_take(rehearsal, line_of(arena, value));
 	check_same("ok", post(arena, rehearsal, "A 0901- 10 06"), "SENR0035: an older row says nothing");
+	check_same("1:SENR0035", post_line(arena, rehearsal, line_of(arena, value)),
+			   "SENR0035: not even about itself");
 	arena_reset(arena);
 }
 
@@ -598,8 +601,8 @@ test_posted_records(void)
 	Arena	   *arena = arena_create(out_of_memory);
 	Rehearsal  *rehearsal = new_rehearsal(arena);
 
-	each_row(arena, rehearsal, "A 0820- 10 05;B 0901- 10 05;A 0820-0829 10 05 T160;*B 0901- 10 05;C 0901- 10 05",
-			 take);
+	each_row(arena, rehearsal, "A 0820- 10 05;B 0901- 10 05;A 0820-0829 10 05 T160;*B 0901- 10 05;"
+			 "C 0901- 10 05", take);
 	rehearsal_take(rehearsal, "no record");
 	each_row(arena, rehearsal, "A 0820-0829 10 05 T160;C 0901- 10 05", expect);
 	CHECK_TEXT("", text_of(print_differences(arena, rehearsal)));

@@ -1,0 +1,177 @@
+/*-------------------------------------------------------------------------
+ *
+ * read_rows.c
+ *	  Files of a form that nobody has published: their bytes, and their rows
+ *	  as cells without a meaning.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "compat.h"
+#include "file_source.h"
+#include "layout_catalog.h"
+#include "server_reader.h"
+
+/* Columns of calpads.read_rows. */
+typedef enum RowColumn
+{
+	ROW_LINE_NO,
+	ROW_CELLS,
+	ROW_LINE,
+	ROW_COMPLAINT,
+	ROW_COLUMN_COUNT
+} RowColumn;
+
+PG_FUNCTION_INFO_V1(calpads_server_file);
+
+/* calpads.server_file(path text) → bytea: a file of the server, under the rules of COPY */
+Datum
+calpads_server_file(PG_FUNCTION_ARGS)
+{
+	FileSource *source = file_source_open_as_user(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	int64		room = file_source_size(source);
+	bytea	   *content;
+	Size		size = 0;
+	Size		count;
+
+	if (room > (int64) (MaxAllocSize - VARHDRSZ))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("file \"%s\" is too large", file_source_name(source)),
+				 errdetail("It has %lld bytes; a value holds one gigabyte.", (long long) room)));
+	content = palloc(room + VARHDRSZ);
+	while ((count = file_source_read(source, VARDATA(content) + size, room - size)) > 0)
+		size += count;
+	SET_VARSIZE(content, size + VARHDRSZ);
+	file_source_close(source);
+	PG_RETURN_BYTEA_P(content);
+}
+
+/* ---- rows ----------------------------------------------------------------- */
+
+/* The separator that the first line has most of. */
+static FileFormat
+guess_format(const char *bytes, size_t size)
+{
+	int			carets = 0;
+	int			tabs = 0;
+	int			commas = 0;
+	size_t		at = 0;
+
+	while (at < size && (bytes[at] == '\r' || bytes[at] == '\n'))
+		at++;
+	for (; at < size && bytes[at] != '\n'; at++)
+	{
+		carets += bytes[at] == '^';
+		tabs += bytes[at] == '\t';
+		commas += bytes[at] == ',';
+	}
+	if (carets > tabs && carets > commas)
+		return FORMAT_CARET;
+	return tabs > commas ? FORMAT_TAB : FORMAT_CSV;
+}
+
+/* A layout of any cells: fields without names, which no header row names. */
+static Layout *
+make_layout(const char *name, FileFormat format)
+{
+	Layout	   *layout = palloc0(sizeof(Layout));
+	LayoutField *fields = palloc0(LAYOUT_MAX_FIELDS * sizeof(LayoutField));
+
+	for (int field = 0; field < LAYOUT_MAX_FIELDS; field++)
+		fields[field].name = fields[field].label = "";
+	layout->name = name;
+	layout->format = format;
+	layout->header = HEADER_OPTIONAL;
+	layout->field_count = LAYOUT_MAX_FIELDS;
+	layout->min_field_count = 2;
+	layout->fields = fields;
+	return layout;
+}
+
+static Datum
+text_datum(FieldText utf8)
+{
+	FieldText	value = server_text(utf8);
+
+	return PointerGetDatum(cstring_to_text_with_len(value.data, (int) value.length));
+}
+
+static Datum
+cells_datum(const Record *record)
+{
+	Datum		cells[LAYOUT_MAX_FIELDS];
+	bool		nulls[LAYOUT_MAX_FIELDS];
+	int			count = Min(record->field_count, LAYOUT_MAX_FIELDS);
+	int			first = 1;
+
+	for (int cell = 0; cell < count; cell++)
+	{
+		FieldText	value = field_trim(record->fields[cell]);
+
+		nulls[cell] = value.length == 0;
+		cells[cell] = nulls[cell] ? (Datum) 0 : text_datum(value);
+	}
+	return PointerGetDatum(construct_md_array(cells, nulls, 1, &count, &first, TEXTOID, -1, false,
+											  TYPALIGN_INT));
+}
+
+static void
+put_row(ReturnSetInfo *result, const ServerReader *reader, const Record *record)
+{
+	Datum		values[ROW_COLUMN_COUNT] = {0};
+	bool		nulls[ROW_COLUMN_COUNT] = {false};
+
+	values[ROW_LINE_NO] = Int64GetDatum(record->line_no);
+	values[ROW_CELLS] = cells_datum(record);
+	values[ROW_LINE] = text_datum(record->line);
+	nulls[ROW_COMPLAINT] = record->error == READER_NO_ERROR;
+	if (!nulls[ROW_COMPLAINT])
+		values[ROW_COMPLAINT] = CStringGetTextDatum(server_reader_complaint(reader, record));
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+PG_FUNCTION_INFO_V1(calpads_read_rows);
+
+/*
+ * calpads.read_rows(name text, content bytea) → setof record: the lines of a
+ * CSV, tab or caret file in cells, blank ones null; complaint is set where a
+ * line cannot be divided.  A file that is none of these is an error (22P04).
+ */
+Datum
+calpads_read_rows(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	bytea	   *content = PG_GETARG_BYTEA_PP(1);
+	Layout	   *layout = make_layout(name, guess_format(VARDATA_ANY(content), VARSIZE_ANY_EXHDR(content)));
+	FileSource *source = file_source_from_bytes(name, VARDATA_ANY(content), VARSIZE_ANY_EXHDR(content));
+	ServerReader *reader = server_reader_open(layout, current_academic_year(), ENCODING_AUTO, source,
+											  file_source_read, source);
+	MemoryContext row_context = AllocSetContextCreate(CurrentMemoryContext, "calpads row",
+													  ALLOCSET_DEFAULT_SIZES);
+	Record		record;
+
+	InitMaterializedSRF(fcinfo, 0);
+	while (server_reader_next(reader, &record) != READER_END)
+	{
+		MemoryContext old_context = MemoryContextSwitchTo(row_context);
+
+		CHECK_FOR_INTERRUPTS();
+		put_row(result, reader, &record);
+		MemoryContextSwitchTo(old_context);
+		MemoryContextReset(row_context);
+	}
+	server_reader_close(reader);
+	file_source_close(source);
+	return (Datum) 0;
+}

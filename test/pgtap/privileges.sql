@@ -1,0 +1,373 @@
+-- Who may do what: nothing for PUBLIC, a reader looks, an operator does the
+-- nightly work without being superuser; and nobody's names or texts become
+-- part of a command.
+
+BEGIN;
+SELECT no_plan();
+SET LOCAL calpads.today = '2025-11-14';
+SET LOCAL client_min_messages = warning;
+
+-- Roles belong to the cluster, where other tests run.
+CREATE ROLE privileges_nobody;
+CREATE ROLE privileges_reader;
+CREATE ROLE privileges_operator;
+CREATE ROLE "privileges ""quoted"" reader";
+CREATE ROLE privileges_file_reader IN ROLE privileges_operator, pg_read_server_files;
+CREATE ROLE privileges_file_writer IN ROLE privileges_operator, pg_write_server_files;
+
+CREATE TABLE public.ods AS SELECT calpads.create_sample_district(60) AS content;
+GRANT SELECT ON public.ods TO PUBLIC;
+SELECT lives_ok('SELECT calpads.grant_access(''privileges_reader'', ''reader'')', 'a role becomes a reader');
+SELECT lives_ok('SELECT calpads.grant_access(''privileges_operator'', ''operator'')', 'and one an operator');
+SELECT lives_ok('SELECT calpads.grant_access(''"privileges ""quoted"" reader"'', ''reader'')', 'whatever its name is');
+SELECT ok(has_table_privilege('privileges "quoted" reader', 'calpads.history', 'SELECT'), 'which then has the access');
+SELECT throws_ok('SELECT calpads.grant_access(''privileges_nobody'', ''owner'')', '22023', NULL, 'there are two kinds of access');
+SELECT throws_ok('SELECT calpads.grant_access(NULL, ''reader'')', '22023', NULL, 'a role has to be named');
+
+-- Runs a statement as a role and takes it back.  Gives 'ok' or the SQLSTATE.
+CREATE FUNCTION pg_temp.outcome(role_name text, statement text) RETURNS text
+	LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('SET LOCAL ROLE %I', role_name);
+	EXECUTE statement;
+	RAISE EXCEPTION SQLSTATE 'UNDO1';
+EXCEPTION
+	WHEN OTHERS THEN
+		RETURN CASE SQLSTATE WHEN 'UNDO1' THEN 'ok' ELSE SQLSTATE END;
+END;
+$$;
+
+-- What the catalog says ---------------------------------------------------------------
+
+CREATE VIEW pg_temp.member AS
+	SELECT d.classid, d.objid, pg_describe_object(d.classid, d.objid, 0) AS what
+	FROM pg_depend d
+	WHERE d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass
+		AND d.refobjid = (SELECT e.oid FROM pg_extension e WHERE e.extname = 'calpads');
+
+CREATE VIEW pg_temp.routine AS
+	SELECT p.oid::regprocedure::text AS name, p.oid, p.provolatile <> 'v' AS looks_only,
+		p.prorettype IN ('trigger'::regtype, 'fdw_handler'::regtype) AS is_for_the_server
+	FROM pg_temp.member m JOIN pg_proc p ON p.oid = m.objid
+	WHERE m.classid = 'pg_proc'::regclass;
+
+CREATE VIEW pg_temp.relation AS
+	SELECT c.oid::regclass::text AS name, c.oid, c.relkind,
+		EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'builtin') AS is_reference
+	FROM pg_temp.member m JOIN pg_class c ON c.oid = m.objid
+	WHERE m.classid = 'pg_class'::regclass AND c.relkind IN ('r', 'v');
+
+SELECT is_empty($$
+	SELECT 'function ' || p.oid::regprocedure
+	FROM pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS granted
+	WHERE granted.grantee = 0 AND p.pronamespace = 'calpads'::regnamespace
+	UNION ALL
+	SELECT 'relation ' || c.oid::regclass
+	FROM pg_class c, aclexplode(c.relacl) AS granted
+	WHERE granted.grantee = 0 AND c.relnamespace = 'calpads'::regnamespace
+	UNION ALL
+	SELECT 'schema ' || n.nspname
+	FROM pg_namespace n, aclexplode(n.nspacl) AS granted
+	WHERE granted.grantee = 0 AND n.nspname IN ('calpads', 'sis')
+	UNION ALL
+	SELECT 'wrapper ' || w.fdwname
+	FROM pg_foreign_data_wrapper w, aclexplode(w.fdwacl) AS granted
+	WHERE granted.grantee = 0 AND w.fdwname = 'calpads_fdw'
+	UNION ALL
+	SELECT 'server ' || s.srvname
+	FROM pg_foreign_server s, aclexplode(s.srvacl) AS granted
+	WHERE granted.grantee = 0 AND s.srvname = 'calpads_files'$$,
+	'nothing is granted to PUBLIC');
+SELECT is_empty($$SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'calpads'::regnamespace AND prosecdef$$,
+	'no function runs with the rights of its owner');
+SELECT is_empty($$
+	SELECT p.oid::regprocedure
+	FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+	WHERE p.pronamespace = 'calpads'::regnamespace
+		-- A body of SQL that was parsed when the function was made has its objects fixed.
+		AND (l.lanname = 'plpgsql' OR l.lanname = 'sql' AND p.prosqlbody IS NULL)
+		AND p.proconfig IS DISTINCT FROM ARRAY['search_path=pg_catalog, pg_temp']$$,
+	'every function whose names are looked up when it runs has a fixed search_path');
+
+SELECT is_empty($$
+	SELECT what FROM (
+		SELECT name AS what FROM pg_temp.routine WHERE has_function_privilege('privileges_nobody', oid, 'EXECUTE')
+		UNION ALL
+		SELECT name FROM pg_temp.relation WHERE has_table_privilege('privileges_nobody', oid, 'SELECT, INSERT, UPDATE, DELETE')
+		UNION ALL
+		SELECT 'schema' WHERE has_schema_privilege('privileges_nobody', 'calpads', 'USAGE, CREATE')) AS allowed$$,
+	'nobody may do nothing');
+SELECT is_empty($$
+	SELECT name, looks_only FROM pg_temp.routine
+	WHERE has_function_privilege('privileges_reader', oid, 'EXECUTE') <> (looks_only AND NOT is_for_the_server)$$,
+	'a reader may call what looks only');
+SELECT results_eq($$
+	SELECT name FROM pg_temp.routine
+	WHERE NOT has_function_privilege('privileges_operator', oid, 'EXECUTE') ORDER BY name COLLATE "C"$$,
+	$$VALUES ('calpads.calpads_fdw_handler()'), ('calpads.grant_access(regrole,text)'), ('calpads.prefer_own_row()'),
+		('calpads.refresh_reference_data()'), ('calpads.refresh_reference_table(text)')$$,
+	'an operator may call all but what is the server''s or the owner''s');
+SELECT is_empty($$
+	SELECT name FROM pg_temp.relation
+	WHERE NOT has_table_privilege('privileges_reader', oid, 'SELECT')
+		OR has_table_privilege('privileges_reader', oid, 'INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER')$$,
+	'a reader may read every table and view, and only read');
+SELECT is_empty($$
+	SELECT name FROM pg_temp.relation
+	WHERE NOT has_table_privilege('privileges_operator', oid, 'SELECT')
+		OR has_table_privilege('privileges_operator', oid, 'INSERT') <> (relkind = 'r' AND NOT is_reference)
+		OR has_table_privilege('privileges_operator', oid, 'TRUNCATE, TRIGGER, REFERENCES')$$,
+	'an operator writes all tables but the reference data');
+SELECT is_empty($$
+	SELECT c.oid::regclass
+	FROM pg_class c, unnest(ARRAY['privileges_reader', 'privileges_operator']) AS role_name
+	WHERE c.relnamespace = 'sis'::regnamespace AND c.relkind IN ('r', 'v')
+		AND (NOT has_table_privilege(role_name, c.oid, 'SELECT')
+			OR has_table_privilege(role_name, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE'))$$,
+	'both read the SIS, and only read');
+SELECT is(has_server_privilege('privileges_operator', 'calpads_files', 'USAGE'), true, 'an operator may make foreign tables');
+SELECT is(has_server_privilege('privileges_reader', 'calpads_files', 'USAGE'), false, 'a reader may not');
+
+-- What really happens --------------------------------------------------------------
+
+SELECT count(*) FROM public.ods, calpads.load_ods('SENR', 'first.txt', content);
+SELECT count(*) FROM public.ods, calpads.load_ods('SENR', 'second.txt', content);
+SELECT count(*) FROM calpads.create_extract('SENR');
+CREATE TABLE public.example AS
+	SELECT min(f.file_id) AS file_id, min(f.batch_id) AS batch_id, (SELECT min(d.ssid) FROM calpads.senr_delta() d) AS ssid
+	FROM calpads.extract_file f;
+GRANT SELECT ON public.example TO PUBLIC;
+CREATE SCHEMA privileges_files;
+GRANT ALL ON SCHEMA privileges_files TO PUBLIC;
+
+CREATE TABLE pg_temp.act_of_roles (statement text, nobody text, reader text, operator text, file_reader text, file_writer text);
+INSERT INTO pg_temp.act_of_roles VALUES
+	('SELECT count(*) FROM calpads.senr_delta()', '42501', 'ok', 'ok', 'ok', 'ok'),
+	('SELECT count(*) FROM calpads.senr_held()', '42501', 'ok', 'ok', 'ok', 'ok'),
+	('SELECT count(*) FROM calpads.explain((SELECT ssid FROM public.example))', '42501', 'ok', 'ok', 'ok', 'ok'),
+	('SELECT count(*) FROM calpads.rehearse((SELECT batch_id FROM public.example))', '42501', 'ok', 'ok', 'ok', 'ok'),
+	('SELECT count(*) FROM calpads.drift(''SENR'')', '42501', 'ok', 'ok', 'ok', 'ok'),
+	('SELECT calpads.file_content((SELECT file_id FROM public.example))', '42501', 'ok', 'ok', 'ok', 'ok'),
+	('SELECT calpads.extract_zip((SELECT batch_id FROM public.example))', '42501', 'ok', 'ok', 'ok', 'ok'),
+	('SELECT count(*) FROM calpads.extract_lines((SELECT file_id FROM public.example))', '42501', 'ok', 'ok', 'ok', 'ok'),
+	('SELECT calpads.today(), calpads.setting(''today'')', '42501', 'ok', 'ok', 'ok', 'ok'),
+	('SELECT calpads.load_ods(''SENR'', ''ods.txt'', content) FROM public.ods', '42501', '42501', 'ok', 'ok', 'ok'),
+	('SELECT calpads.create_extract(''SENR'')', '42501', '42501', 'ok', 'ok', 'ok'),
+	('SELECT calpads.post_file((SELECT file_id FROM public.example))', '42501', '42501', 'ok', 'ok', 'ok'),
+	('SELECT calpads.reject_file((SELECT file_id FROM public.example), ''no reason'')', '42501', '42501', 'ok', 'ok', 'ok'),
+	('SELECT calpads.unpost_file((calpads.post_file((SELECT file_id FROM public.example))).file_id)', '42501', '42501', 'ok', 'ok', 'ok'),
+	('INSERT INTO calpads.protected_ssid (ssid) VALUES (''9999999999'')', '42501', '42501', 'ok', 'ok', 'ok'),
+	('INSERT INTO calpads.school_selection VALUES (103, false)', '42501', '42501', 'ok', 'ok', 'ok'),
+	('INSERT INTO calpads.upload (name, content) VALUES (''a'', '''')', '42501', '42501', 'ok', 'ok', 'ok'),
+	-- The texts of reference data become part of commands.
+	('UPDATE calpads.sis_table SET column_type = ''integer); DROP TABLE calpads.load; --''', '42501', '42501', '42501', '42501', '42501'),
+	('UPDATE calpads.rule SET severity = ''warning''', '42501', '42501', '42501', '42501', '42501'),
+	('SELECT calpads.refresh_reference_data()', '42501', '42501', '42501', '42501', '42501'),
+	('SELECT calpads.refresh_reference_table(''code'')', '42501', '42501', '42501', '42501', '42501'),
+	('SELECT calpads.grant_access(current_user::regrole, ''operator'')', '42501', '42501', '42501', '42501', '42501'),
+	('SELECT calpads.create_sis_schema(''privileges_other'')', '42501', '42501', '42501', '42501', '42501'),
+	('CREATE TABLE calpads.own ()', '42501', '42501', '42501', '42501', '42501'),
+	-- Files of the server; these do not exist, or their folder does not.
+	('SELECT calpads.load_ods(''SENR'', ''/nowhere/ods.txt'')', '42501', '42501', '42501', '58P01', '42501'),
+	('SELECT calpads.write_extract((SELECT batch_id FROM public.example), ''/nowhere'')', '42501', '42501', '42501', '42501', '58P01'),
+	('COPY (SELECT 1) TO ''/nowhere/file.txt'' WITH (FORMAT calpads)', '42501', '42501', '42501', '42501', '58P01'),
+	('CREATE FOREIGN TABLE privileges_files.ods (ssid text) SERVER calpads_files OPTIONS (layout ''senr_ods'', filename ''/nowhere/ods.txt'')',
+		'42501', '42501', '42501', 'ok', '42501'),
+	('IMPORT FOREIGN SCHEMA senr_ods FROM SERVER calpads_files INTO privileges_files OPTIONS (filename ''/nowhere/ods.txt'')',
+		'42501', '42501', '42501', 'ok', '42501');
+SELECT is(pg_temp.outcome(who.role_name, act.statement), who.expected, format('%s: %s', who.role_name, act.statement))
+FROM pg_temp.act_of_roles AS act,
+	LATERAL (VALUES ('privileges_nobody', act.nobody), ('privileges_reader', act.reader), ('privileges_operator', act.operator),
+		('privileges_file_reader', act.file_reader), ('privileges_file_writer', act.file_writer)) AS who (role_name, expected);
+SELECT is(pg_temp.outcome('privileges_reader', format('SELECT count(*) FROM %s', relation.name)), 'ok', 'a reader reads ' || relation.name)
+FROM pg_temp.relation ORDER BY relation.name;
+SELECT is(pg_temp.outcome('privileges_reader', format('SELECT count(*) FROM sis.%I', view_name.name)), 'ok', 'and sis.' || view_name.name)
+FROM calpads.mapping_view() AS view_name;
+
+-- An operator's rows are not a way to the disk of somebody with more rights.
+UPDATE calpads.extract_file SET file_name = '../../escaped.txt' WHERE file_id = (SELECT file_id FROM public.example);
+SELECT is(pg_temp.outcome(session_user, act.statement), '42602', 'a file name with a folder in it: ' || act.statement)
+FROM (VALUES ('SELECT calpads.write_extract((SELECT batch_id FROM public.example), ''/tmp'')'),
+	('SELECT calpads.extract_zip((SELECT batch_id FROM public.example))')) AS act (statement);
+UPDATE calpads.extract_file SET file_name = '001_Removals.txt' WHERE file_id = (SELECT file_id FROM public.example);
+
+-- The nightly run as the operator, to the end ---------------------------------------
+
+SET LOCAL ROLE privileges_operator;
+CREATE TEMPORARY TABLE night AS SELECT (calpads.load_ods('SENR', 'night.txt', content)).load_id FROM public.ods;
+CREATE TEMPORARY TABLE file AS SELECT * FROM calpads.create_extract('SENR');
+CREATE TEMPORARY TABLE refused AS SELECT sum(r.refused) AS refused FROM calpads.rehearse((SELECT min(batch_id) FROM file)) r;
+CREATE TEMPORARY TABLE written AS SELECT length(calpads.file_content(file_id)) > 0 AS written FROM file;
+CREATE TEMPORARY TABLE posted AS SELECT (calpads.post_file(file_id)).status FROM (SELECT file_id FROM file ORDER BY seq) AS ordered;
+CREATE TEMPORARY TABLE rest AS SELECT count(*) AS operations FROM calpads.senr_delta();
+RESET ROLE;
+SELECT is((SELECT refused FROM night, refused), 0::numeric, 'an operator loads and makes files that nothing is wrong with');
+SELECT ok((SELECT bool_and(written) FROM written), 'hands them out');
+SELECT is((SELECT string_agg(DISTINCT status, ' ') FROM posted), 'Posted', 'posts them');
+SELECT is((SELECT operations FROM rest), 0::bigint, 'and nothing remains to be sent');
+DROP TABLE night, file, refused, written, posted, rest;
+
+-- Objects of the same names, found first ----------------------------------------------
+
+CREATE SCHEMA privileges_attack;
+GRANT USAGE ON SCHEMA privileges_attack TO PUBLIC;
+SET LOCAL check_function_bodies = off;
+
+-- Every operator and every function of the server that can have a twin has one,
+-- and each betrays itself by an error.
+CREATE FUNCTION pg_temp.make_twins() RETURNS bigint
+	LANGUAGE plpgsql AS $$
+DECLARE
+	original record;
+	command text;
+	twins bigint := 0;
+BEGIN
+	FOR original IN
+		SELECT p.oid, p.proname, pg_get_function_identity_arguments(p.oid) AS arguments, p.prorettype::regtype AS result, o.oprname,
+			o.oprleft, o.oprright
+		FROM pg_proc p LEFT JOIN pg_operator o ON o.oprcode = p.oid
+		WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.prokind = 'f' AND NOT p.proretset
+			AND p.provariadic = 0 AND p.prorettype::regtype::text NOT LIKE ALL ('{any%,%internal%,%handler%,trigger,cstring,record,void}')
+	LOOP
+		command := format('FUNCTION privileges_attack.%I(%s)', original.proname, original.arguments);
+		BEGIN
+			EXECUTE format('CREATE %s RETURNS %s LANGUAGE plpgsql AS ''BEGIN RAISE EXCEPTION SQLSTATE ''''TWIN1''''; END''',
+				command, original.result);
+			IF original.oprname IS NOT NULL THEN
+				EXECUTE format('CREATE OPERATOR privileges_attack.%s (FUNCTION = privileges_attack.%I%s, RIGHTARG = %s)',
+					original.oprname, original.proname,
+					CASE WHEN original.oprleft <> 0 THEN ', LEFTARG = ' || original.oprleft::regtype ELSE '' END, original.oprright::regtype);
+			END IF;
+			EXECUTE format('GRANT EXECUTE ON %s TO PUBLIC', command);
+			twins := twins + 1;
+		EXCEPTION WHEN OTHERS THEN
+			NULL;				-- of internal or polymorphic types
+		END;
+	END LOOP;
+	RETURN twins;
+END;
+$$;
+SELECT cmp_ok(pg_temp.make_twins(), '>', 1500::bigint, 'the server''s functions and operators have twins');
+SELECT is(pg_temp.outcome(session_user, $$SET LOCAL search_path = privileges_attack, pg_catalog; SELECT lower('A' || 'B')$$), 'TWIN1',
+	'which are found first');
+
+CREATE FUNCTION pg_temp.digest(search_path text, statement text) RETURNS text
+	LANGUAGE plpgsql AS $$
+DECLARE
+	result text;
+BEGIN
+	EXECUTE format('SET LOCAL search_path = %s', search_path);
+	EXECUTE statement INTO result;
+	SET LOCAL search_path = public, pg_catalog;
+	RAISE EXCEPTION SQLSTATE 'UNDO1';
+EXCEPTION
+	WHEN SQLSTATE 'UNDO1' THEN
+		RETURN result;
+	WHEN OTHERS THEN
+		RETURN pg_catalog.format('%s: %s', SQLSTATE, SQLERRM);
+END;
+$$;
+
+-- Something to do: the SIS goes on, and a file waits for its posting.
+DELETE FROM sis.enr WHERE id = (SELECT max(e.id) FROM sis.enr AS e);
+SELECT isnt_empty('SELECT calpads.create_extract(''SENR'')', 'there is something to send again');
+
+CREATE TABLE pg_temp.attacked (statement text);
+INSERT INTO pg_temp.attacked
+SELECT format('SELECT pg_catalog.md5(pg_catalog.string_agg(CAST(t AS pg_catalog.text), '''' ORDER BY CAST(t AS pg_catalog.text))) FROM %s AS t', source)
+FROM unnest(ARRAY['calpads.senr_delta()', 'calpads.senr_held()', 'calpads.ods_senr', 'sis.senr', 'calpads.school', 'calpads.history',
+	'calpads.drift(''SENR'')', 'calpads.warning', 'calpads.rule_coverage',
+	'calpads.code_translation(NULL)', 'calpads.school_grade_span()', 'calpads.mapping_view()',
+	format('calpads.explain(%L)', (SELECT ssid FROM public.example)),
+	format('calpads.rehearse(%s)', (SELECT batch_id FROM public.example)),
+	format('calpads.replay_batch(%s)', (SELECT batch_id FROM public.example)),
+	'calpads.reconcile_senr(NULL)',
+	format('calpads.extract_lines(%s)', (SELECT file_id FROM public.example)),
+	format('calpads.file_content(%s)', (SELECT file_id FROM public.example)),
+	format('calpads.extract_zip(%s)', (SELECT batch_id FROM public.example))]) AS source;
+INSERT INTO pg_temp.attacked VALUES
+	('SELECT (l).rows_loaded FROM public.ods, calpads.load_ods(''SENR'', ''attacked.txt'', content) AS l'),
+	('SELECT pg_catalog.sum((f).records) FROM calpads.create_extract(''SENR'') AS f'),
+	(format('SELECT (calpads.reject_file(%s, ''attacked'')).status', (SELECT min(file_id) FROM calpads.history_open))),
+	('SELECT pg_catalog.string_agg(what, '','' ORDER BY what) FROM calpads.refresh_sis_views()'),
+	('SELECT pg_catalog.count(*) FROM calpads.refresh_reference_data()'),
+	('SELECT pg_catalog.count(*) FROM calpads.create_sis_schema(''privileges_other'')'),
+	('SELECT calpads.grant_access(''privileges_nobody'', ''operator'')');
+ALTER TABLE pg_temp.attacked ADD COLUMN result text;
+UPDATE pg_temp.attacked SET result = pg_temp.digest('public, pg_catalog', statement);
+SELECT is_empty($$SELECT statement, result FROM pg_temp.attacked WHERE result ~ '^[0-9A-Z]{5}: '$$, 'the statements are good ones');
+SELECT is(pg_temp.digest('privileges_attack, pg_catalog, public', attacked.statement), attacked.result,
+	'twins change nothing: ' || attacked.statement)
+FROM pg_temp.attacked;
+
+-- Temporary tables are found before all others.
+CREATE FUNCTION pg_temp.digest_beside_tables(statement text) RETURNS text
+	LANGUAGE plpgsql AS $$
+DECLARE
+	name text;
+	result text;
+BEGIN
+	FOR name IN
+		SELECT DISTINCT c.relname FROM pg_class c
+		WHERE c.relnamespace IN ('calpads'::regnamespace, 'sis'::regnamespace) AND c.relkind IN ('r', 'v')
+	LOOP
+		EXECUTE format('CREATE TEMPORARY TABLE %I (attacked text)', name);
+	END LOOP;
+	result := pg_temp.digest('pg_temp, calpads, sis, public, pg_catalog', statement);
+	RAISE EXCEPTION SQLSTATE 'UNDO1';
+EXCEPTION
+	WHEN SQLSTATE 'UNDO1' THEN
+		RETURN result;
+END;
+$$;
+SELECT is(pg_temp.digest_beside_tables(attacked.statement), attacked.result,
+	'temporary tables change nothing: ' || attacked.statement)
+FROM pg_temp.attacked;
+
+-- Texts of callers ----------------------------------------------------------------
+
+CREATE TABLE pg_temp.evil AS SELECT 'O''Brien"; DROP TABLE calpads.load; --^%1$s\' AS text;
+SELECT is(pg_temp.outcome(session_user, format(act.statement, evil.text)), act.expected, act.statement)
+FROM pg_temp.evil, (VALUES
+	('SELECT calpads.load_ods(%L, ''ods.txt'', content) FROM public.ods', '22023'),
+	('SELECT calpads.load_ods(''SENR'', %L, content) FROM public.ods', 'ok'),
+	('SELECT calpads.load_ods(''SENR'', %L)', '42602'),
+	('SELECT calpads.load_ods(''SENR'', ''ods.txt'', content, %L) FROM public.ods', '22023'),
+	('SELECT calpads.load_upload(1, %L)', '42704'),
+	('SELECT calpads.create_extract(%L)', '22023'),
+	('SELECT calpads.create_extract(''SENR'', lea => %L)', '22023'),
+	('SELECT count(*) FROM calpads.explain(%L)', 'ok'),
+	('SELECT count(*) FROM calpads.drift(%L)', '22023'),
+	('SELECT calpads.reject_file((SELECT min(file_id) FROM calpads.history_open), %L)', 'ok'),
+	('SELECT calpads.write_extract(1, %L)', '42602'),
+	('SELECT calpads.setting(%L)', '42704'),
+	('SELECT calpads.grant_access(%L, ''reader'')', '42602'),
+	('SELECT calpads.refresh_reference_table(%L)', '42P01'),
+	('SELECT calpads.sis_table_name(%L, ''stu'')', '3F000'),
+	('SELECT calpads.sis_table_name(''sis'', %L)', '42P01'),
+	('SELECT count(*) FROM calpads.layout_fields(%1$L, %1$L)', 'ok'),
+	('CREATE FOREIGN TABLE privileges_files.ods (ssid text) SERVER calpads_files OPTIONS (layout %L, filename ''/nowhere/ods.txt'')', '42704'),
+	('IMPORT FOREIGN SCHEMA %I FROM SERVER calpads_files INTO privileges_files OPTIONS (filename ''/nowhere/ods.txt'')', '42704'))
+	AS act (statement, expected);
+SELECT has_table('calpads', 'load', 'the table that was to be dropped is there');
+
+-- A SIS schema of any name.
+SELECT set_config('calpads.sis_schema', evil.text, true) FROM pg_temp.evil;
+UPDATE public.ods SET content = calpads.create_sample_district(60, 2);
+SELECT lives_ok('SELECT calpads.grant_access(''privileges_operator'', ''operator'')', 'access to a SIS schema of another name');
+SELECT is(pg_temp.outcome('privileges_operator', act.statement), 'ok', 'SIS schema of another name: ' || act.statement)
+FROM (VALUES ('SELECT calpads.load_ods(''SENR'', ''ods.txt'', content) FROM public.ods'),
+	('SELECT count(*) FROM calpads.senr_delta(force => true)'),
+	('SELECT calpads.create_extract(''SENR'', force => true)'),
+	('SELECT count(*) FROM calpads.school'),
+	('SELECT count(*) FROM calpads.explain((SELECT ssid FROM public.example))'),
+	('SELECT count(*) FROM calpads.rehearse((SELECT batch_id FROM public.example))'),
+	('SELECT count(*) FROM calpads.drift(''SENR'')')) AS act (statement);
+SELECT is((SELECT what FROM calpads.refresh_sis_views()), 'view renewed', 'its view can be renewed');
+SELECT has_table('calpads', 'load', 'the table that was to be dropped is still there');
+
+SELECT set_config('calpads.sis_schema', 'privileges_missing', true);
+SELECT lives_ok('SELECT calpads.grant_access(''privileges_nobody'', ''reader'')', 'access can be granted before there is a SIS schema');
+
+SELECT * FROM finish();
+ROLLBACK;
