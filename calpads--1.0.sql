@@ -2196,7 +2196,7 @@ CREATE TABLE calpads.extract_file (
 COMMENT ON TABLE calpads.extract_file IS 'a numbered file of a batch and where it is in its life';
 COMMENT ON COLUMN calpads.extract_file.post_order IS 'posted files in the order of their posting';
 COMMENT ON COLUMN calpads.extract_file.obsoleted_by IS
-	'the file whose posting made this one obsolete; 0 when a new ODS load did';
+	'the file whose posting made this one obsolete; 0 when a new ODS load or a posting taken back did';
 
 CREATE SEQUENCE calpads.post_order;
 COMMENT ON SEQUENCE calpads.post_order IS 'order in which files were posted';
@@ -3701,8 +3701,16 @@ END;
 $$;
 COMMENT ON FUNCTION calpads.check_can_be_posted(calpads.extract_file) IS 'refuses a posting out of order';
 
--- Unposted files of the other batches were made for what CALPADS held before.
-CREATE FUNCTION calpads.make_obsolete(process text, lea text, cause bigint, except_batch bigint, note text)
+-- Unposted files of the other batches were made for what CALPADS held before;
+-- of batches that were made later than a moment, when one is given.
+CREATE FUNCTION calpads.make_obsolete(
+	process text,
+	lea text,
+	cause bigint,
+	except_batch bigint,
+	note text,
+	made_after timestamptz DEFAULT '-infinity'
+)
 	RETURNS void
 	LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp
@@ -3715,7 +3723,7 @@ BEGIN
 			UPDATE calpads.extract_file f SET obsoleted_by = cause
 			WHERE f.process = make_obsolete.process AND f.lea = make_obsolete.lea
 				AND f.batch_id IS DISTINCT FROM except_batch
-				AND f.posted_at IS NULL AND f.obsoleted_by IS NULL
+				AND f.posted_at IS NULL AND f.obsoleted_by IS NULL AND f.created_at > made_after
 			RETURNING f.batch_id
 		)
 		SELECT DISTINCT c.batch_id FROM closed c ORDER BY c.batch_id
@@ -3724,7 +3732,7 @@ BEGIN
 	END LOOP;
 END;
 $$;
-COMMENT ON FUNCTION calpads.make_obsolete(text, text, bigint, bigint, text) IS
+COMMENT ON FUNCTION calpads.make_obsolete(text, text, bigint, bigint, text, timestamptz) IS
 	'gives up the unposted files of a process and LEA, those of one batch excepted';
 
 CREATE FUNCTION calpads.close_batches(process text, lea text, why text) RETURNS void
@@ -3794,6 +3802,9 @@ BEGIN
 	SET posted_at = NULL, posted_by = NULL, post_order = NULL
 	WHERE f.file_id = file.file_id;
 	PERFORM calpads.refresh_file_status(file.batch_id, 'posting taken back');
+	-- What was made on top of the posting stands on nothing now.
+	PERFORM calpads.make_obsolete(file.process, file.lea, 0, file.batch_id,
+		format('posting of file %s taken back', file.file_id), file.posted_at);
 	-- What the posting had made obsolete can be posted again.
 	FOR touched IN
 		WITH opened AS (

@@ -93,7 +93,8 @@ SELECT seq, status FROM calpads.extract_file WHERE batch_id = :batch ORDER BY se
 SELECT file_no, category, ssid FROM calpads.senr_delta();
 SELECT status FROM calpads.unpost_file(:second);
 SELECT status FROM calpads.unpost_file(:first);
--- What its posting had made obsolete can be posted again.
+-- What its posting had made obsolete can be posted again; what was made on top
+-- of it is obsolete.
 SELECT batch_id - :first_batch AS batch, seq, status FROM calpads.history WHERE file_id IS NOT NULL
 ORDER BY batch_id, seq;
 

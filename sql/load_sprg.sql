@@ -48,7 +48,7 @@ FROM calpads.load_ods('SPRG', 'SPRG.txt', file(
 SELECT * FROM calpads.sprg_baseline ORDER BY line_no \gx
 SELECT process, lea, load_id FROM calpads.current_load;
 
--- Years before the fields of homeless students, and the input's record type.
+-- The input's record type, without the two appended fields.
 SELECT rows_loaded FROM calpads.load_ods('SPRG', 'input.txt',
 	file(replace(regexp_replace(sprg(1), '\^[^^]*\^[^^]*$', ''), 'SPRG-R', 'SPRG')));
 

@@ -499,7 +499,8 @@ hold_violations(Work *work, Operation *operation, const Violation *violation)
 
 /*
  * Holds the records that break a fatal rule; false when there is none.  A
- * deletion only needs the key of a row that CALPADS has.
+ * deletion only needs the key of a row that CALPADS has, and has to be
+ * written.
  */
 static bool
 hold_rule_breakers(Work *work)
@@ -514,8 +515,14 @@ hold_rule_breakers(Work *work)
 	{
 		const Enrollment *record = operation->record;
 
-		if (operation->held || (is_removal(operation) && !operation->no_show))
+		if (operation->held)
 			continue;
+		if (is_removal(operation) && !operation->no_show)
+		{
+			hold_violations(work, operation, rule_check_deletion(work->arena, rules, record));
+			found |= operation->held;
+			continue;
+		}
 		if (record->problems != NULL)
 			hold_operation(work, operation, "MAPPING", -1,
 						   "The SIS row could not be turned into a CALPADS record.", "sis.senr");
@@ -590,6 +597,7 @@ hold_obstructed(Work *work)
 					   arena_print(work->arena, "%s; this record would meet %s.", story_conflict(rule),
 								   story_enrollment(work->arena, work->options, obstacle)),
 					   "ENR.ED and ENR.LD of both enrollments");
+		operation->yielded = true;
 		return true;
 	}
 	return false;
@@ -610,6 +618,7 @@ hold_unreplaced(Work *work)
 				hold_operation(work, operation, "REPLACEMENT_HELD", -1,
 							   "The enrollment that replaces this row is held; the row stays until it can "
 							   "be sent.", "see the held record of the same student");
+				operation->yielded = true;
 				return true;
 			}
 	return false;
@@ -633,13 +642,105 @@ hold_stuck(Work *work)
  * Each round either holds one operation more or is the last, so this ends.
  */
 static void
-settle(Work *work)
+hold_what_must_be(Work *work)
 {
 	do
 	{
 		keep_last_row(work);
 	} while (hold_rule_breakers(work) || hold_obstructed(work) || hold_unreplaced(work) ||
 			 hold_stuck(work));
+}
+
+static int
+count_held(const Work *work)
+{
+	int			count = 0;
+
+	for (const Operation *operation = work->operations; operation != NULL; operation = operation->next)
+		count += operation->held;
+	return count;
+}
+
+/* Is it the operation, or the removal that waits for it? */
+static bool
+goes_with(const Operation *other, const Operation *operation)
+{
+	return other == operation ||
+		(other->yielded && is_removal(other) && other->related == operation->record);
+}
+
+static bool
+is_about(const Finding *finding, const Operation *operation)
+{
+	return finding->row == (operation->target != NULL ? operation->record : operation->before);
+}
+
+/* Takes back what was said of an operation when it was held. */
+static void
+drop_holds(Work *work, const Operation *operation)
+{
+	Finding   **link = &work->holds;
+
+	while (*link != NULL)
+		if (is_about(*link, operation))
+			*link = (*link)->next;
+		else
+			link = &(*link)->next;
+}
+
+/*
+ * Two operations can be held for each other's sake though one could be sent:
+ * tries one again, and keeps the result when fewer are held.
+ */
+static bool
+send_after_all(Work *work, Operation *operation)
+{
+	bool		held[RECONCILE_MAX_ROWS];
+	Finding    *holds = work->holds;
+	int			before = count_held(work);
+	int			i = 0;
+
+	for (Operation *other = work->operations; other != NULL; other = other->next)
+	{
+		held[i++] = other->held;
+		if (goes_with(other, operation))
+			other->held = false;
+	}
+	hold_what_must_be(work);
+	if (!operation->held && count_held(work) < before)
+	{
+		for (Operation *other = work->operations; other != NULL; other = other->next)
+			if (goes_with(other, operation) && !other->held)
+			{
+				drop_holds(work, other);
+				other->yielded = false;
+			}
+		return true;
+	}
+	i = 0;
+	for (Operation *other = work->operations; other != NULL; other = other->next)
+		other->held = held[i++];
+	work->holds = holds;
+	return false;
+}
+
+static bool
+send_any_after_all(Work *work)
+{
+	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
+		if (operation->held && operation->yielded && !is_removal(operation) &&
+			send_after_all(work, operation))
+			return true;
+	return false;
+}
+
+static void
+settle(Work *work)
+{
+	do
+		hold_what_must_be(work);
+	while (send_any_after_all(work));
+	hold_what_must_be(work);
 }
 
 /* ---- warnings about what is sent ----------------------------------------- */

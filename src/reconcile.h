@@ -52,6 +52,7 @@ typedef struct Operation
 	bool		demographics_kept;	/* gender and birth date of CALPADS were sent */
 	const char *explanation;
 	bool		held;
+	bool		yielded;		/* held for the sake of other rows only */
 	int			place;			/* wave.h: order among the student's operations */
 	int			shape;
 	struct Operation *next;

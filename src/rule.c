@@ -177,6 +177,16 @@ rule_check(Arena *arena, const RuleBook *book, const Enrollment *record, DayNumb
 }
 
 Violation *
+rule_check_deletion(Arena *arena, const RuleBook *book, const Enrollment *record)
+{
+	Check		check = {arena, book, record, NULL, 0, 0, RULE_FATAL, NULL, NULL};
+
+	check.end = &check.first;
+	check_encoding(&check);
+	return check.first;
+}
+
+Violation *
 rule_check_beside(Arena *arena, const RuleBook *book, const Enrollment *record,
 				  const Enrollment *const *rows, int count, DayNumber today)
 {

@@ -133,6 +133,13 @@ extern Violation *rule_check(Arena *arena, const RuleBook *book,
 							 const Enrollment *record, DayNumber today);
 
 /*
+ * The same for a deletion, of which only the key counts: what keeps it from
+ * being written.
+ */
+extern Violation *rule_check_deletion(Arena *arena, const RuleBook *book,
+									  const Enrollment *record);
+
+/*
  * The fatal rules that it breaks beside the student's other rows: count rows,
  * of which the record may be one.  The rules of enrollment_conflict are not
  * among them.

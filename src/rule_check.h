@@ -61,4 +61,7 @@ extern void check_person(Check *check);
 extern void check_schools(Check *check);
 extern void check_other_rows(Check *check);
 
+/* Part of check_fields: may every value be written in the encoding of the files? */
+extern void check_encoding(Check *check);
+
 #endif							/* CALPADS_RULE_CHECK_H */

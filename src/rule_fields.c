@@ -39,6 +39,22 @@ error_sentence(Check *check, const LayoutField *field, FieldError error)
 	}
 }
 
+static void
+check_encodable(Check *check, int field, const char *value)
+{
+	if (check->book->encodable != NULL && !check->book->encodable(value))
+		break_rule(check, "FRMT0004", field, "The value has a character that the encoding of the files "
+				   "(setting calpads.file_encoding) does not have.");
+}
+
+void
+check_encoding(Check *check)
+{
+	for (int field = 0; field < SENR_FIELD_COUNT; field++)
+		if (check->record->value[field] != NULL)
+			check_encodable(check, field, check->record->value[field]);
+}
+
 /* FRMT0001, FRMT0002, FRMT0004; false when one of them is broken. */
 static bool
 check_form(Check *check, int field, const char *value)
@@ -56,9 +72,8 @@ check_form(Check *check, int field, const char *value)
 	error = field_check(layout_field, (FieldText) {value, strlen(value)}, &day);
 	if (error != FIELD_OK)
 		break_rule(check, field_error_rule(error), field, error_sentence(check, layout_field, error));
-	else if (check->book->encodable != NULL && !check->book->encodable(value))
-		break_rule(check, "FRMT0004", field, "The value has a character that the encoding of the files "
-				   "(setting calpads.file_encoding) does not have.");
+	else
+		check_encodable(check, field, value);
 	return error == FIELD_OK;
 }
 

@@ -5,7 +5,23 @@
 BEGIN;
 SELECT no_plan();
 SET LOCAL calpads.today = '2025-11-14';
-SET LOCAL client_min_messages = warning;
+-- Old files are loaded again and again here, and load_ods warns of that.
+SET LOCAL client_min_messages = error;
+
+-- refresh_reference_data() will analyse tables on which this transaction has
+-- granted rights; autovacuum must not come in between.
+DO $$
+DECLARE
+	reference_table regclass;
+BEGIN
+	FOR reference_table IN
+		SELECT attrelid FROM pg_attribute
+		WHERE attname = 'builtin' AND attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'calpads'::regnamespace AND relkind = 'r')
+	LOOP
+		EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', reference_table);
+	END LOOP;
+END;
+$$;
 
 -- Roles belong to the cluster, where other tests run.
 CREATE ROLE privileges_nobody;
@@ -86,7 +102,7 @@ SELECT is_empty($$
 	WHERE p.pronamespace = 'calpads'::regnamespace
 		-- A body of SQL that was parsed when the function was made has its objects fixed.
 		AND (l.lanname = 'plpgsql' OR l.lanname = 'sql' AND p.prosqlbody IS NULL)
-		AND p.proconfig IS DISTINCT FROM ARRAY['search_path=pg_catalog, pg_temp']$$,
+		AND ('search_path=pg_catalog, pg_temp' = ANY (p.proconfig)) IS NOT TRUE$$,
 	'every function whose names are looked up when it runs has a fixed search_path');
 
 SELECT is_empty($$
@@ -130,9 +146,13 @@ SELECT is(has_server_privilege('privileges_reader', 'calpads_files', 'USAGE'), f
 
 -- What really happens --------------------------------------------------------------
 
-SELECT count(*) FROM public.ods, calpads.load_ods('SENR', 'first.txt', content);
-SELECT count(*) FROM public.ods, calpads.load_ods('SENR', 'second.txt', content);
-SELECT count(*) FROM calpads.create_extract('SENR');
+DO $$
+BEGIN
+	PERFORM calpads.load_ods('SENR', 'first.txt', content) FROM public.ods;
+	PERFORM calpads.load_ods('SENR', 'second.txt', content) FROM public.ods;
+	PERFORM calpads.create_extract('SENR');
+END;
+$$;
 CREATE TABLE public.example AS
 	SELECT min(f.file_id) AS file_id, min(f.batch_id) AS batch_id, (SELECT min(d.ssid) FROM calpads.senr_delta() d) AS ssid
 	FROM calpads.extract_file f;
@@ -268,9 +288,9 @@ EXCEPTION
 END;
 $$;
 
--- Something to do: the SIS goes on, and a file waits for its posting.
-DELETE FROM sis.enr WHERE id = (SELECT max(e.id) FROM sis.enr AS e);
-SELECT isnt_empty('SELECT calpads.create_extract(''SENR'')', 'there is something to send again');
+-- Something to do: the last posting is taken back.
+SELECT is((SELECT (calpads.unpost_file(f.file_id)).status FROM calpads.extract_file f ORDER BY f.post_order DESC NULLS LAST LIMIT 1),
+	'Post', 'there is something to send again');
 
 CREATE TABLE pg_temp.attacked (statement text);
 INSERT INTO pg_temp.attacked
@@ -335,7 +355,7 @@ FROM pg_temp.evil, (VALUES
 	('SELECT calpads.load_ods(''SENR'', ''ods.txt'', content, %L) FROM public.ods', '22023'),
 	('SELECT calpads.load_upload(1, %L)', '42704'),
 	('SELECT calpads.create_extract(%L)', '22023'),
-	('SELECT calpads.create_extract(''SENR'', lea => %L)', '22023'),
+	('SELECT calpads.create_extract(''SENR'', lea => %L)', '55000'),
 	('SELECT count(*) FROM calpads.explain(%L)', 'ok'),
 	('SELECT count(*) FROM calpads.drift(%L)', '22023'),
 	('SELECT calpads.reject_file((SELECT min(file_id) FROM calpads.history_open), %L)', 'ok'),
@@ -346,13 +366,13 @@ FROM pg_temp.evil, (VALUES
 	('SELECT calpads.sis_table_name(%L, ''stu'')', '3F000'),
 	('SELECT calpads.sis_table_name(''sis'', %L)', '42P01'),
 	('SELECT count(*) FROM calpads.layout_fields(%1$L, %1$L)', 'ok'),
-	('CREATE FOREIGN TABLE privileges_files.ods (ssid text) SERVER calpads_files OPTIONS (layout %L, filename ''/nowhere/ods.txt'')', '42704'),
+	('CREATE FOREIGN TABLE privileges_files.ods (ssid text) SERVER calpads_files OPTIONS (layout %L, filename ''/nowhere/ods.txt'')', 'ok'),
 	('IMPORT FOREIGN SCHEMA %I FROM SERVER calpads_files INTO privileges_files OPTIONS (filename ''/nowhere/ods.txt'')', '42704'))
 	AS act (statement, expected);
 SELECT has_table('calpads', 'load', 'the table that was to be dropped is there');
 
 -- A SIS schema of any name.
-SELECT set_config('calpads.sis_schema', evil.text, true) FROM pg_temp.evil;
+DO $$ BEGIN PERFORM set_config('calpads.sis_schema', evil.text, true) FROM pg_temp.evil; END $$;
 UPDATE public.ods SET content = calpads.create_sample_district(60, 2);
 SELECT lives_ok('SELECT calpads.grant_access(''privileges_operator'', ''operator'')', 'access to a SIS schema of another name');
 SELECT is(pg_temp.outcome('privileges_operator', act.statement), 'ok', 'SIS schema of another name: ' || act.statement)
@@ -363,10 +383,10 @@ FROM (VALUES ('SELECT calpads.load_ods(''SENR'', ''ods.txt'', content) FROM publ
 	('SELECT count(*) FROM calpads.explain((SELECT ssid FROM public.example))'),
 	('SELECT count(*) FROM calpads.rehearse((SELECT batch_id FROM public.example))'),
 	('SELECT count(*) FROM calpads.drift(''SENR'')')) AS act (statement);
-SELECT is((SELECT what FROM calpads.refresh_sis_views()), 'view renewed', 'its view can be renewed');
+SELECT is((SELECT string_agg(DISTINCT what, ', ') FROM calpads.refresh_sis_views()), 'view renewed', 'its views can be renewed');
 SELECT has_table('calpads', 'load', 'the table that was to be dropped is still there');
 
-SELECT set_config('calpads.sis_schema', 'privileges_missing', true);
+SET LOCAL calpads.sis_schema = 'privileges_missing';
 SELECT lives_ok('SELECT calpads.grant_access(''privileges_nobody'', ''reader'')', 'access can be granted before there is a SIS schema');
 
 SELECT * FROM finish();
