@@ -102,7 +102,7 @@ static const Case cases[] = {
 	"A 0820- 10 05", "A 0820- 10 05;B 0901- 20 05", "1:U B 0901- -/20"},
 	{"two rows that hold each other up: one of them is sent after all",
 	"A 1220-0110 20 05 E170;A 0228- 20 05", "A 1220- 20 05;A 0228-0401 10 05 T160",
-	"1:U A 0228-0401 T160/10, held:SENR0178 A 1220"},
+	"1:E A 0228-0401 T160/10, held:SENR0178 A 1220"},
 	{"a removal waits for its replacement that is held",
 	"A 0820- 10 05;B 0820-0830 20 05 E170", "A 0821- 10 05 T160;B 0820-0830 20 05 E170",
 	"held:GERR0001 A 0821, held:REPLACEMENT_HELD A 0820"},
