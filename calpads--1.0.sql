@@ -3300,6 +3300,8 @@ BEGIN
 	SELECT array_agg(DISTINCT s.cds_school) INTO absent
 	FROM calpads.school s
 	WHERE s.selected AND s.lea = loaded.lea
+		-- LOC has the district itself under this code; nobody is enrolled there.
+		AND s.cds_school <> '0000000'
 		AND s.cds_school NOT IN (
 			SELECT b.school_of_attendance FROM calpads.senr_baseline b WHERE b.load_id = loaded.load_id
 			UNION
@@ -3928,6 +3930,8 @@ COMMENT ON FUNCTION calpads.senr_line_expression() IS
 CREATE FUNCTION calpads.rehearsal_state(batch_id bigint, OUT line_no bigint, OUT line text) RETURNS SETOF record
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
 AS $$
 DECLARE
 	batch calpads.batch;
@@ -3956,6 +3960,8 @@ COMMENT ON FUNCTION calpads.rehearsal_state(bigint) IS
 CREATE FUNCTION calpads.rehearsal_picture(batch_id bigint, OUT line_no bigint, OUT line text) RETURNS SETOF record
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
 AS $$
 DECLARE
 	batch calpads.batch;
@@ -3988,6 +3994,8 @@ CREATE FUNCTION calpads.replay_batch(
 ) RETURNS SETOF record
 	LANGUAGE c STABLE
 	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
 	AS 'MODULE_PATHNAME', 'calpads_replay_batch';
 COMMENT ON FUNCTION calpads.replay_batch(bigint) IS
 	'what calpads.rehearse() gives, with every difference to the SIS, also those that nobody wants to see go';

@@ -127,7 +127,7 @@ check_message('names in the columns of codes',
 	"ALTER TABLE sis.stu DISABLE TRIGGER ALL; UPDATE sis.stu SET gn = left('$name', 1), bst = left('$name', 2), bcu = left('$name', 2); "
 	  . "SELECT file_id FROM calpads.create_extract('SENR')",
 	undef);
-check_message('a value that a file cannot hold', "LOAD 'calpads'; COPY (SELECT ln || '^' FROM sis.stu) TO STDOUT WITH (FORMAT calpads)", qr/ERROR:/);
+check_message('a value that a file cannot hold', "LOAD 'calpads'; COPY (SELECT id, ln || '^' FROM sis.stu) TO STDOUT WITH (FORMAT calpads)", qr/ERROR:/);
 $node->safe_psql('postgres', "SELECT calpads.create_extract('SENR'); SELECT calpads.post_file(file_id) FROM calpads.history_open");
 check_message('posted twice', "SELECT calpads.post_file(file_id) FROM calpads.extract_file WHERE status = 'Posted'", qr/ERROR:/);
 check_message('out of order', 'SELECT calpads.post_file(max(file_id)) FROM calpads.extract_file', qr/ERROR:/);
