@@ -741,7 +741,7 @@ participation AS (
 		END AS end_rule
 	FROM (
 		SELECT placed.*,
-			CASE WHEN school_year = setting.this_year AND last_day >= greatest(start_date, stay_start)
+			CASE WHEN last_day >= greatest(start_date, stay_start)
 				AND last_day - setting.year_end_window_days <= setting.today THEN last_day END AS year_end
 		FROM placed
 		CROSS JOIN setting

@@ -1,7 +1,7 @@
 -- sis.sprg: what CALPADS should hold of the student programs.
 
 BEGIN;
-SELECT plan(104);
+SELECT plan(124);
 \ir fixture/district.sql
 
 -- A row of one of the program tables; of a PGM row the school is 0 unless said.
@@ -97,6 +97,8 @@ UPDATE sis.fre SET src = 'A' WHERE id = 7;
 SELECT is(concat_ws('/', pg_temp.programs(6), pg_temp.programs(7), pg_temp.programs(10)), '6000010 182 2026-08-10/6000010 181 2026-08-10',
 	'sources of meals can be left out');
 RESET calpads.sprg_exclude_meal_sources;
+UPDATE sis.fre SET src = ' ' WHERE id = 6;
+SELECT is(pg_temp.programs(6), '6000010 181 2026-08-10', 'a blank source is not left out');
 SET LOCAL calpads.sprg_exclude = '181, 182';
 SELECT is(concat(pg_temp.programs(6), pg_temp.programs(7)), '', 'so can programs: files without meals');
 SELECT is(pg_temp.programs(4), '6000010 127 2024-11-01', 'of which the others are not touched');
@@ -109,6 +111,8 @@ SELECT pg_temp.pupil(11), pg_temp.pgm(jsonb_build_object('pid', 11, 'cd', code, 
 SELECT is(pg_temp.programs(11), '6000010 307 2026-08-20', 'retired programs, foster youth and local codes never; 307, which is hardly known, is accepted');
 SET LOCAL calpads.today = '2025-03-01';
 SELECT is((SELECT string_agg(program, ' ' ORDER BY program) FROM calpads.offered_programs() WHERE program IN ('135', '144', '185')), '135', 'a program is offered until its last year');
+SET LOCAL calpads.today = '2020-06-30';
+SELECT is((SELECT string_agg(program, ' ' ORDER BY program) FROM calpads.offered_programs() WHERE program IN ('135', '185', '193')), '135 185', 'and from its first year');
 SET LOCAL calpads.today = '2026-10-01';
 SELECT is((SELECT string_agg(program, ' ' ORDER BY program) FROM calpads.offered_programs() WHERE membership = '3'), '101 108 113 122 174', 'programs in which one participates');
 SELECT is(calpads.program_membership('101', '2026-2027'), '3', '504 plans are participation');
@@ -117,6 +121,8 @@ SELECT is(calpads.program_membership('101', '2026-2027'), '1', 'or eligibility, 
 SELECT is(calpads.program_membership('101', '2015-2016'), '3', 'as far as the state allowed it');
 RESET calpads.sprg_504_eligibility;
 SELECT is(calpads.program_membership('162', '2026-2027'), '1', 'pregnant or parenting is eligibility');
+SELECT is(calpads.program_membership('162', '2017-2018'), '1', 'also where the state allowed both');
+SELECT is(calpads.program_membership('162', '2016-2017'), '3', 'before that it was participation');
 SELECT is(calpads.program_membership('307', '2026-2027'), '1', 'so is what is not known');
 
 -- Eligibility: the record's own dates -----------------------------------------------------------
@@ -162,6 +168,22 @@ SELECT is(pg_temp.programs(23), '6000010 127 2015-10-01, 6000020 127 2015-10-01'
 SELECT is(pg_temp.value(23, 'academic_year_id'), '2026-2027, 2016-2017', 'each with its year');
 UPDATE sis.pgm SET eed = '2018-01-31' WHERE pid = 23;
 SELECT is(pg_temp.programs(23), '6000020 127 2015-10-01 -> 2017-06-08', 'with its end');
+SELECT pg_temp.student('{"id": 25}'), pg_temp.enrollment('{"id": 25}'), pg_temp.translate('ATT.RS', 'NS', 'N470'), pg_temp.translate('STU.SP', 'S', '20'), pg_temp.translate('STU.SP', 'P', '10'),
+	pg_temp.enrollment('{"id": 25, "sc": 50, "hs": 20, "ed": "2019-08-12", "ld": "2020-06-04", "pr": "P"}'),
+	pg_temp.enrollment('{"id": 25, "sc": 60, "hs": 30, "ed": "2019-08-12", "ld": "2020-06-04", "pr": "P"}'),
+	pg_temp.enrollment('{"id": 25, "sc": 30, "ed": "2020-08-10", "ld": "2021-06-03", "pr": "s"}'),
+	pg_temp.enrollment('{"id": 25, "sc": 30, "ed": "2021-08-10", "ld": "2021-08-10", "er": "ns", "pr": "P"}'),
+	pg_temp.pgm('{"pid": 25, "cd": "127", "esd": "2019-10-01"}') \g /dev/null
+SELECT is(pg_temp.programs(25), '6000010 127 2019-10-01, 6000020 127 2019-10-01', 'with reporting schools, statuses and reasons as SENR has them');
+SET LOCAL calpads.status_field = 'u1';
+SELECT is(pg_temp.programs(25), '0130030 127 2019-10-01, 6000010 127 2019-10-01, 6000020 127 2019-10-01', 'the status of ENR only where it is the one that counts');
+RESET calpads.status_field;
+DELETE FROM sis.xrf WHERE tc1 || fc1 IN ('STUSP', 'ATTRS');
+SELECT pg_temp.student('{"id": 26}'), pg_temp.enrollment('{"id": 26}'), pg_temp.enrollment('{"id": 26, "ed": "2020-08-10", "ld": "2020-10-01", "er": "440"}'),
+	pg_temp.enrollment('{"id": 26, "ed": "2020-10-02"}'), pg_temp.pgm('{"pid": 26, "cd": "108", "psd": "2020-09-01", "ped": "2021-02-01"}') \g /dev/null
+SELECT is(pg_temp.programs(26), '6000010 108 2020-09-01 -> 2021-02-01', 'and program changes; a year without leave date ends on June 30');
+UPDATE sis.pgm SET ped = '2021-07-31' WHERE pid = 26;
+SELECT is(pg_temp.programs(26), '6000010 108 2020-09-01 -> 2021-06-30', 'as its programs do');
 SELECT pg_temp.student('{"id": 24}'), pg_temp.enrollment('{"id": 24, "ed": "2019-08-12", "ld": "2020-06-04"}'), pg_temp.pgm('{"pid": 24, "cd": "127", "esd": "2019-10-01"}') \g /dev/null
 UPDATE sis.stu SET tg = 'I' WHERE id = 24;
 SELECT is(pg_temp.programs(24), NULL, 'students of whom SENR has nothing are left out');
@@ -228,6 +250,22 @@ UPDATE sis.pgm SET scl = 0, esd = '2026-07-06', eed = '2026-07-31' WHERE pid = 4
 SELECT is(pg_temp.programs(42), NULL, 'a record between enrollments is not reported');
 SELECT pg_temp.student('{"id": 44}'), pg_temp.enrollment('{"id": 44, "ld": "2026-08-10", "er": "N470"}'), pg_temp.pgm('{"pid": 44, "cd": "127", "esd": "2026-08-10"}') \g /dev/null
 SELECT is(pg_temp.programs(44), NULL, 'a no-show is no enrollment');
+SELECT pg_temp.student('{"id": 46}'), pg_temp.enrollment('{"id": 46, "ld": "2026-08-01", "er": "T160"}'), pg_temp.pgm('{"pid": 46, "cd": "127", "esd": "2026-07-20"}'),
+	pg_temp.student('{"id": 47}'), pg_temp.enrollment('{"id": 47, "ed": "2027-08-09"}'), pg_temp.pgm('{"pid": 47, "cd": "108", "psd": "2026-09-01"}'),
+	pg_temp.student('{"id": 48}'), pg_temp.enrollment('{"id": 48, "pr": "20"}'), pg_temp.pgm('{"pid": 48, "cd": "127", "esd": "2026-09-01"}') \g /dev/null
+SELECT is(pg_temp.picture(46) || pg_temp.picture(47), '6000010 2026-08-10 10 05 -> 2026-08-01 T1606000010 2027-08-09 10 05', 'an enrollment that ends before it starts, and one of next year');
+SELECT is(pg_temp.programs(46), NULL, 'the first is none');
+SELECT is(pg_temp.programs(47), NULL, 'the other comes with its year');
+SELECT is(pg_temp.programs(48), NULL, 'a student with secondary enrollments only has no school of school 0');
+SELECT pg_temp.student('{"id": 49, "tg": "I", "fn": "Old"}'), pg_temp.enrollment('{"id": 49, "ed": "2025-08-11", "ld": "2026-06-04", "er": "E155"}'),
+	pg_temp.pgm('{"pid": 49, "cd": "127", "esd": "2026-01-12", "scl": 20}') \g /dev/null
+SELECT is(pg_temp.programs(49), NULL, 'who left before this year has no misplaced record');
+SELECT pg_temp.student('{"id": 49, "sc": 30, "fn": "New"}'), pg_temp.enrollment('{"id": 49, "sc": 30, "ld": "2026-09-11", "er": "T160"}') \g /dev/null
+SELECT is(pg_temp.programs(49), '6000020 127 2026-01-12', 'who came this year has');
+UPDATE sis.pgm SET esd = '2026-09-12' WHERE pid = 49;
+SELECT is(pg_temp.programs(49), NULL, 'but not after leaving');
+UPDATE sis.pgm SET esd = '2025-10-01', scl = 0 WHERE pid = 49;
+SELECT is(pg_temp.value(49, 'student_legal_first_name'), 'New, New', 'all records of a student have the newest name');
 SELECT pg_temp.student('{"id": 45, "cid": ""}'), pg_temp.enrollment('{"id": 45}'), pg_temp.pgm('{"pid": 45, "cd": "127", "esd": "2026-08-10"}') \g /dev/null
 SELECT is(pg_temp.programs(45), NULL, 'a student without SSID is not reported');
 
@@ -247,12 +285,17 @@ RESET calpads.sprg_year_end_window_days;
 SET LOCAL calpads.sprg_504_eligibility = on;
 SELECT is(pg_temp.value(50, 'education_program_membership_end_date'), '-, 2027-06-03, -, 2027-06-30', 'a 504 plan as eligibility is not closed');
 RESET calpads.sprg_504_eligibility;
-INSERT INTO sis.day (sc, dt, ho) VALUES (10, '2027-05-28', '');
+INSERT INTO sis.day (sc, dt, ho, del) VALUES (10, '2027-05-28', '', false), (10, '2027-06-01', '', true), (10, '2027-06-02', '#', false);
 SELECT is(pg_temp.value(50, 'education_program_membership_end_date'), '2027-05-28, 2027-05-28, -, 2027-06-30', 'a school''s own calendar counts');
 SET LOCAL calpads.year_end_exits = auto;
 SET LOCAL calpads.today = '2027-05-25';
 SELECT is(pg_temp.value(50, 'education_program_membership_end_date'), '2027-05-28, 2027-05-28, -, 2027-05-28', 'and the exit with E155');
 RESET calpads.year_end_exits;
+UPDATE sis.pgm SET psd = '2027-05-29' WHERE pid = 50 AND cd = '122';
+SELECT is(pg_temp.value(50, 'education_program_membership_end_date'), '2027-05-28, -, -, 2027-06-30', 'participation that starts after the last school day stays open');
+SELECT pg_temp.student('{"id": 51, "gr": 12}'), pg_temp.enrollment('{"id": 51, "gr": 12, "ed": "2025-08-11"}'), pg_temp.pgm('{"pid": 51, "cd": "108", "psd": "2025-09-01"}') \g /dev/null
+SELECT is(pg_temp.picture(51), '6000010 2025-08-11 10 12', 'an enrollment of an earlier year that waits for its completion');
+SELECT is(pg_temp.programs(51), '6000010 108 2025-09-01 -> 2026-06-04', 'does not keep participation open');
 DELETE FROM sis.day WHERE sc = 10;
 SET LOCAL calpads.today = '2026-10-01';
 
@@ -300,15 +343,17 @@ SELECT is((SELECT concat(education_service_code, california_partnership_academy_
 -- Dates that cannot be ------------------------------------------------------------------------------------------------
 
 SELECT pg_temp.pupil(80, 81, 82, 83, 84, 85, 86), pg_temp.pgm('{"pid": 80, "cd": "127"}'), pg_temp.pgm('{"pid": 81, "cd": "127", "eed": "2026-06-30"}'),
-	pg_temp.pgm('{"pid": 82, "cd": "127", "esd": "2026-09-10", "eed": "2026-09-01"}'),
+	pg_temp.pgm('{"pid": 82, "cd": "127", "esd": "2026-09-10", "eed": "2026-08-01"}'),
 	pg_temp.pgm('{"pid": 83, "cd": "108", "psd": "2024-09-02"}'), pg_temp.pgm('{"pid": 83, "cd": "108", "psd": "2025-09-01", "ped": "2026-09-01"}'),
 	pg_temp.pgm('{"pid": 84, "cd": "108", "psd": "2026-08-10"}'), pg_temp.pgm('{"pid": 84, "cd": "108", "psd": "2026-09-01"}'),
 	pg_temp.pgm('{"pid": 85, "cd": "127", "esd": "2024-08-10"}'), pg_temp.pgm('{"pid": 85, "cd": "127", "esd": "2025-09-01"}'),
 	pg_temp.pgm('{"pid": 86, "cd": "127", "esd": "2024-08-10"}'), pg_temp.pgm('{"pid": 86, "cd": "127", "esd": "2024-08-10", "scl": 10}') \g /dev/null
 SELECT is(pg_temp.program_problems(80), 'GERR0001 education_program_membership_start_date (PGM.ESD)', 'a record without a start');
+SELECT pg_temp.enrollment('{"id": 80, "sc": 20, "ed": "2026-09-01", "pr": "20"}') \g /dev/null
+SELECT is(pg_temp.value(80, 'school_of_attendance'), '6000010', 'is shown with the newest enrollment');
 SELECT is(pg_temp.programs(81), NULL, 'which ended in an earlier year is not reported');
-SELECT is(pg_temp.programs(82), '6000010 127 2026-09-10 -> 2026-09-01', 'an end before the start is reported as it is');
-SELECT is(pg_temp.program_problems(82), 'PROGRAM_END_BEFORE_START education_program_membership_end_date 2026-09-01 (PGM.ESD, PGM.EED)', 'and a problem');
+SELECT is(pg_temp.programs(82), '6000010 127 2026-09-10 -> 2026-08-01', 'an end before the start is reported as it is');
+SELECT is(pg_temp.program_problems(82), 'PROGRAM_END_BEFORE_START education_program_membership_end_date 2026-08-01 (PGM.ESD, PGM.EED)', 'and a problem');
 SELECT is(pg_temp.program_problems(83), 'SPRG0249 education_program_membership_start_date 2026-08-10 (PGM.PSD, PGM.PED), '
 	|| 'SPRG0249 education_program_membership_start_date 2026-08-10 (PGM.PSD, PGM.PED)', 'two records that would have one key');
 SELECT is(pg_temp.program_problems(84), 'SPRG0070 education_program_membership_start_date 2026-08-10 (PGM.PSD, PGM.PED), '

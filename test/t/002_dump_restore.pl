@@ -60,10 +60,15 @@ is($node->safe_psql('postgres', 'SELECT count(*) FROM calpads.load_error'), 1, '
 my $tables = tables_of($node, 'postgres');
 my $delta  = $node->safe_psql('postgres', 'SELECT d FROM calpads.senr_delta() d');
 my $held   = $node->safe_psql('postgres', 'SELECT h FROM calpads.senr_held() h');
-my $views  = 'SELECT what FROM calpads.refresh_sis_views()';
+my $views  = 'SELECT DISTINCT what FROM calpads.refresh_sis_views()';
 isnt($delta, '', 'there is something to send');
-is(join(' ', grep { /^calpads\./ && $tables->{$_} =~ /^0\|/ } sort keys %$tables),
-	'', 'every table of the extension has rows');
+is( $node->safe_psql(
+		'postgres', q{
+		SELECT string_agg(c.oid::regclass::text, ' ')
+		FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'calpads' JOIN pg_class c ON c.oid = d.objid
+		WHERE d.deptype = 'e' AND d.classid = 'pg_class'::regclass AND c.relkind IN ('r', 'S')
+			AND c.oid <> ALL (e.extconfig) AND c.relname NOT LIKE 'upload%'}),
+	'', 'every table and sequence of the extension is dumped, those of uploads excepted');
 $node->command_ok([ 'pg_dump', '-d', $node->connstr('postgres'), '-f', "$folder/plain.sql" ], 'plain dump');
 $node->command_ok([ 'pg_dump', '-d', $node->connstr('postgres'), '-Fc', '-f', "$folder/custom" ], 'custom dump');
 
@@ -76,7 +81,7 @@ sub check_database
 	is(differences($tables, tables_of($node, $database)), '', "$database: all rows are there");
 	is($node->safe_psql($database, 'SELECT d FROM calpads.senr_delta() d'), $delta, 'the same difference');
 	is($node->safe_psql($database, 'SELECT h FROM calpads.senr_held() h'), $held, 'the same students are held');
-	is($node->safe_psql($database, $views), 'view renewed', 'the mapping view is known as unchanged');
+	is($node->safe_psql($database, $views), 'view renewed', 'the mapping views are known as unchanged');
 	like(
 		$node->safe_psql(
 			$database,
@@ -103,7 +108,8 @@ sub go_on
 	is($as_operator->('SELECT DISTINCT batch_id FROM calpads.create_extract(\'SENR\')'), 3, 'the next batch');
 	is($as_operator->("SELECT (calpads.load_ods('SENR', 'third.txt', content)).load_id FROM public.ods"),
 		3, 'the next load');
-	is($as_operator->('SELECT DISTINCT batch_id FROM calpads.create_extract(\'SENR\')'), 4, 'and its batch');
+	# The old file shows nothing of what was posted.
+	is($as_operator->('SELECT DISTINCT batch_id FROM calpads.create_extract(\'SENR\', force => true)'), 4, 'and its batch');
 	is($as_operator->('SELECT min(seq) FROM calpads.history_open'), 1, 'which can be posted');
 	my (undef, undef, $complaint) =
 		$node->psql($database, "SELECT calpads.create_extract('SENR')", extra_params => [ '-U', 'reader' ]);
@@ -148,8 +154,8 @@ is(differences(\%sis_tables, tables_of($node, 'from_custom_3')), '', 'the tables
 is($node->safe_psql('from_custom_3', "SELECT count(*) FROM pg_views WHERE schemaname = 'sis'"), 0, 'the views go');
 $node->safe_psql('from_custom_3', 'CREATE EXTENSION calpads');
 is( $node->safe_psql(
-		'from_custom_3', 'SELECT what, count(*) > 1 FROM calpads.create_sis_schema() GROUP BY what ORDER BY what'),
-	"left alone|t\nview created|f",
+		'from_custom_3', 'SELECT DISTINCT what FROM calpads.create_sis_schema() ORDER BY what'),
+	"left alone\nview created",
 	'and a new extension finds the tables');
 
 $node->stop;
