@@ -5,8 +5,10 @@
 #   make deps            install the Debian packages that are missing
 #   make test            deps, builds, and every test, in a private cluster
 #   make demo            deps, install, and one real case, shown step by step
+#   make bench           deps, install, and how fast it is, beside plain SQL
+#                        (BENCH_ROWS=1000000 BENCH_PAIRS=5)
 #
-# The last three start from a machine without PostgreSQL, so PGXS is included
+# The last four start from a machine without PostgreSQL, so PGXS is included
 # only where it is found.
 
 EXTENSION = calpads
@@ -74,7 +76,7 @@ ISOLATION_OPTS = --inputdir=test --load-extension=calpads
 PG_CONFIG ?= pg_config
 PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
 .DEFAULT_GOAL := all
-.PHONY: deps test demo
+.PHONY: deps test demo bench
 
 deps:
 	@test/deps
@@ -84,6 +86,9 @@ test:
 
 demo:
 	@test/demo
+
+bench:
+	@test/bench/run
 
 ifneq ($(PGXS),)
 include $(PGXS)

@@ -435,9 +435,9 @@ SELECT calpads.refresh_reference_data();
  * Eligible (1) or participating (3): by which rules a program's dates go.
  *
  * The pairs that the state allows in the year; eligible where it allows both,
- * or says nothing of the program [proposal].  A 504 plan is a participation of
- * the SIS until calpads.sprg_504_eligibility is on (spec/aeries_logic.md
- * section 8.3), whatever CALPADS then makes of it.
+ * or says nothing of the program [proposal].  504 plans are eligibility since
+ * 2018-19; a SIS that still keeps them as participation says so by turning
+ * calpads.sprg_504_eligibility off (spec/aeries_logic.md section 8.3).
  */
 CREATE FUNCTION calpads.program_membership(program text, academic_year text) RETURNS text
 	LANGUAGE sql STABLE STRICT PARALLEL SAFE

@@ -46,7 +46,7 @@ static char *legacy_changes_since;
 static bool ods_is_live;
 static char *sprg_exclude;
 static char *sprg_exclude_meal_sources;
-static bool sprg_504_eligibility;
+static bool sprg_504_eligibility = true;
 static int	sprg_year_end_window_days = 30;
 
 static const struct config_enum_entry year_end_exits_options[] = {
@@ -165,9 +165,10 @@ define_program_settings(void)
 	define_string("calpads.sprg_exclude_meal_sources",
 				  "FRE.SRC values whose meal records are not reported.",
 				  &sprg_exclude_meal_sources, "", NULL);
-	define_bool("calpads.sprg_504_eligibility",
-				"Report 504 plans (program 101) as eligibility, not as participation.",
-				&sprg_504_eligibility);
+	/* The code set has them as eligibility since 2018-19; the SIS can differ. */
+	DefineCustomBoolVariable("calpads.sprg_504_eligibility",
+							 "Report 504 plans (program 101) as eligibility, not as participation.", NULL,
+							 &sprg_504_eligibility, true, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("calpads.sprg_year_end_window_days",
 							"Days before the last school day from which participation in a program is closed.",
 							NULL, &sprg_year_end_window_days, 30, 0, 366, PGC_USERSET, 0, NULL, NULL,

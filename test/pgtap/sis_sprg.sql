@@ -1,7 +1,11 @@
 -- sis.sprg: what CALPADS should hold of the student programs.
 
 BEGIN;
-SELECT plan(124);
+SELECT plan(127);
+
+SELECT is(calpads.setting('sprg_504_eligibility'), 'on', '504 plans are eligibility, as the code set has them');
+-- Most of these cases are of a SIS that keeps them as participation.
+SET LOCAL calpads.sprg_504_eligibility = off;
 \ir fixture/district.sql
 
 -- A row of one of the program tables; of a PGM row the school is 0 unless said.
@@ -119,7 +123,7 @@ SELECT is(calpads.program_membership('101', '2026-2027'), '3', '504 plans are pa
 SET LOCAL calpads.sprg_504_eligibility = on;
 SELECT is(calpads.program_membership('101', '2026-2027'), '1', 'or eligibility, by setting');
 SELECT is(calpads.program_membership('101', '2015-2016'), '3', 'as far as the state allowed it');
-RESET calpads.sprg_504_eligibility;
+SET LOCAL calpads.sprg_504_eligibility = off;
 SELECT is(calpads.program_membership('162', '2026-2027'), '1', 'pregnant or parenting is eligibility');
 SELECT is(calpads.program_membership('162', '2017-2018'), '1', 'also where the state allowed both');
 SELECT is(calpads.program_membership('162', '2016-2017'), '3', 'before that it was participation');
@@ -217,13 +221,19 @@ SELECT pg_temp.student('{"id": 34}'), pg_temp.enrollment('{"id": 34, "ld": "2026
 SELECT is(pg_temp.picture(34), '6000010 2026-08-10 10 05 -> 2026-09-04 E150, 6000010 2026-09-05 10 05', 'two enrollments with E150 between them');
 SELECT is(pg_temp.programs(34), '6000010 108 2026-08-20', 'are one for a program');
 
+-- Another exit ends them, also when the student comes back.
+SELECT pg_temp.student('{"id": 36}'), pg_temp.enrollment('{"id": 36, "ld": "2026-09-04", "er": "T160"}'), pg_temp.enrollment('{"id": 36, "ed": "2026-09-05"}'),
+	pg_temp.pgm('{"pid": 36, "cd": "108", "psd": "2026-08-20"}'), pg_temp.fre('{"id": 36, "cd": "F", "esd": "2026-08-20"}') \g /dev/null
+SELECT is(pg_temp.value(36, 'education_program_membership_start_date'), '2026-08-20, 2026-09-05, 2026-08-20', 'participation begins anew');
+SELECT is(pg_temp.programs(36), '6000010 108 2026-08-20 -> 2026-09-04, 6000010 108 2026-09-05, 6000010 181 2026-08-20', 'eligibility is open again');
+
 -- 504 plans by setting.
 SELECT pg_temp.pupil(35), pg_temp.fof('{"id": 35, "sd": "2024-01-15"}') \g /dev/null
 SELECT is(pg_temp.programs(35), '6000010 101 2026-08-10', '504 plan as participation');
 SET LOCAL calpads.sprg_504_eligibility = on;
 SELECT is(pg_temp.programs(35), '6000010 101 2024-01-15', 'and as eligibility');
 SELECT is(pg_temp.program_problems(3), 'GERR0001 education_program_membership_start_date (PGM.ESD)', 'for which a PGM record needs its eligibility dates');
-RESET calpads.sprg_504_eligibility;
+SET LOCAL calpads.sprg_504_eligibility = off;
 
 -- Schools ----------------------------------------------------------------------------------------------
 
@@ -284,7 +294,7 @@ SELECT is(pg_temp.programs(50), '6000010 101 2026-08-20, 6000010 122 2026-08-20,
 RESET calpads.sprg_year_end_window_days;
 SET LOCAL calpads.sprg_504_eligibility = on;
 SELECT is(pg_temp.value(50, 'education_program_membership_end_date'), '-, 2027-06-03, -, 2027-06-30', 'a 504 plan as eligibility is not closed');
-RESET calpads.sprg_504_eligibility;
+SET LOCAL calpads.sprg_504_eligibility = off;
 INSERT INTO sis.day (sc, dt, ho, del) VALUES (10, '2027-05-28', '', false), (10, '2027-06-01', '', true), (10, '2027-06-02', '#', false);
 SELECT is(pg_temp.value(50, 'education_program_membership_end_date'), '2027-05-28, 2027-05-28, -, 2027-06-30', 'a school''s own calendar counts');
 SET LOCAL calpads.year_end_exits = auto;
