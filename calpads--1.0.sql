@@ -1423,6 +1423,9 @@ ended_enrollment AS (
 				AND (reported.leave_date IS NOT NULL OR reported.graduation_date IS NOT NULL) THEN 'completion'
 			WHEN reported.leave_date IS NOT NULL AND reported.local_reason <> '' THEN 'leave'
 			-- Section 5; rows of earlier years are always closed.
+			-- A leave date in the middle of the year needs a reason of its own.
+			WHEN reported.leave_date < reported.last_day - 14 AND reported.status NOT IN ('20', '50')
+				AND reported.local_year_end_reason IS NULL THEN 'no reason'
 			WHEN reported.leave_date IS NOT NULL
 				OR reported.school_year < reported.this_year
 				OR (reported.school_year = reported.this_year AND (SELECT year_end_exits FROM setting)
@@ -1599,7 +1602,7 @@ record AS (
 		enrollment.completion_status IS NOT NULL AND enrollment.completion_unknown AS completion_status_unknown,
 		-- A school year without a calendar has no last day to exit on.
 		enrollment.first_reason IS NOT NULL AND enrollment.first_date IS NULL AS calendar_missing,
-		enrollment.ending = 'year end' AND enrollment.first_reason IS NULL
+		enrollment.ending IN ('year end', 'no reason') AND enrollment.first_reason IS NULL
 			AND enrollment.exit_date IS NOT NULL AS reason_missing
 	FROM with_next_school AS enrollment
 	JOIN person ON person.sc = enrollment.person_sc AND person.sn = enrollment.person_sn
@@ -2541,7 +2544,7 @@ COMMENT ON VIEW calpads.ods_senr IS
 -- types, then what the mapping found wrong.  A district's own view may have
 -- more columns, in any order, but not fewer.
 
-CREATE FUNCTION calpads.picture_fields(relation regclass) RETURNS text
+CREATE FUNCTION calpads.picture_fields(relation regclass, named boolean DEFAULT true) RETURNS text
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -2549,7 +2552,13 @@ DECLARE
 	fields text;
 	missing text;
 BEGIN
-	SELECT string_agg(format('p.%I::%s', t.attname, format_type(t.atttypid, NULL)), ', ' ORDER BY t.attnum),
+	-- The keys of a district's own view may be padded with blanks.
+	SELECT string_agg(format(CASE WHEN relation <> 'calpads.ods_senr'::regclass
+				AND t.attname IN ('reporting_lea', 'school_of_attendance', 'ssid')
+				THEN 'btrim(p.%1$I::%2$s)' ELSE 'p.%1$I::%2$s' END
+				|| CASE WHEN named THEN ' AS %1$I' ELSE '' END,
+				t.attname, format_type(t.atttypid, NULL)),
+			', ' ORDER BY t.attnum),
 		string_agg(t.attname::text, ', ' ORDER BY t.attnum) FILTER (WHERE r.attname IS NULL)
 	INTO fields, missing
 	FROM pg_type y
@@ -2568,8 +2577,8 @@ BEGIN
 	RETURN fields;
 END;
 $$;
-COMMENT ON FUNCTION calpads.picture_fields(regclass) IS
-	'select list that brings a picture into the order and types of the SENR layout';
+COMMENT ON FUNCTION calpads.picture_fields(regclass, boolean) IS
+	'select list, with or without column names, that brings a picture into the order and types of the SENR layout';
 
 CREATE FUNCTION calpads.baseline_leas(process text, lea text) RETURNS text[]
 	LANGUAGE plpgsql STABLE
@@ -2678,13 +2687,15 @@ DECLARE
 	picture regclass := calpads.sis_view('senr');
 BEGIN
 	PERFORM calpads.check_school_codes();
-	RETURN format('SELECT %s, %s FROM %s p WHERE p.reporting_lea = ANY (%L::text[])',
+	-- Rows without an LEA are read too, to be refused.
+	RETURN format('SELECT %s, %s FROM %s p WHERE (btrim(p.reporting_lea::text) = ANY (%L::text[]) '
+			'OR (length(btrim(p.reporting_lea::text)) > 0) IS NOT TRUE)',
 			calpads.picture_fields(picture),
 			CASE WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = picture
 				AND a.attname = 'problems' AND a.attnum > 0 AND NOT a.attisdropped)
 				THEN 'p.problems::text' ELSE 'NULL::text' END,
 			picture, calpads.baseline_leas('SENR', lea))
-		|| coalesce(' AND p.ssid = ' || quote_literal(ssid), '');
+		|| coalesce(' AND btrim(p.ssid::text) = ' || quote_literal(ssid), '');
 END;
 $$;
 COMMENT ON FUNCTION calpads.sis_query(text, text) IS 'the query for what the SIS says CALPADS should hold';
@@ -2712,17 +2723,83 @@ $$;
 COMMENT ON FUNCTION calpads.no_shows_with_disability() IS
 	'SSIDs of no-shows (STU.TG = N) who are in special education';
 
-CREATE FUNCTION calpads.student_marks(OUT id text, OUT kind text, OUT sentence text) RETURNS SETOF record
+-- Students of whom it is doubtful that the SIS does not have an enrollment:
+-- their rows in CALPADS are not removed.
+CREATE FUNCTION calpads.doubtful_students(OUT id text, OUT rule text, OUT sentence text, OUT fix text)
+	RETURNS SETOF record
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+DECLARE
+	sis text := calpads.setting('sis_schema');
+	deleted text := $d$ IN ('t', 'true', 'TRUE', '1', 'Y')$d$;
+BEGIN
+	IF to_regclass(format('%I.stu', sis)) IS NULL OR to_regclass(format('%I.enr', sis)) IS NULL THEN
+		RETURN;
+	END IF;
+	RETURN QUERY EXECUTE format($query$
+		SELECT 'local ' || s.id::text, 'SENR0007',
+			'The SIS has a student with this local student ID but without an SSID of ten digits, so it is not '
+			'certain that the enrollment is wrong.',
+			'STU.CID'
+		FROM %1$I.stu s
+		WHERE (s.del::text %2$s) IS NOT TRUE
+		GROUP BY s.id
+		HAVING bool_and(coalesce(btrim(s.cid::text), '') !~ '^[0-9]{10}$')$query$, sis, deleted);
+	-- A school number that LOC does not have, or a school that is not selected
+	-- and shares its code with one that is.
+	RETURN QUERY EXECUTE format($query$
+		WITH unclear AS (
+			SELECT DISTINCT e.id
+			FROM %1$I.enr e
+			WHERE (e.del::text %2$s) IS NOT TRUE AND e.ed::date >= $1
+				AND (NOT e.sc = ANY ($2) OR NOT coalesce(nullif(e.hs::text, '0')::integer, e.sc) = ANY ($2)
+					OR e.sc = ANY ($3))
+			UNION
+			SELECT s.id
+			FROM %1$I.stu s
+			WHERE (s.del::text %2$s) IS NOT TRUE
+				AND NOT coalesce(nullif(nullif(btrim(s.hs::text), ''), '0')::integer, 0) = ANY ($2 || 0)
+		)
+		SELECT DISTINCT btrim(s.cid::text), 'SENR0002',
+			'The SIS has an enrollment of the student at a school number that LOC does not have, or at a school '
+			'that is not selected and shares its code with one that is; so it is not certain which row it is.',
+			'ENR.SC, ENR.HS or STU.HS, and LOC'
+		FROM unclear u
+			JOIN %1$I.stu s ON s.id = u.id
+		WHERE btrim(s.cid::text) <> ''$query$, sis, deleted)
+		USING (calpads.school_year_start(calpads.today()) - interval '2 years')::date,
+			(SELECT coalesce(array_agg(c.sc), '{}') FROM calpads.school c),
+			(SELECT coalesce(array_agg(c.sc), '{}') FROM calpads.school c
+				WHERE NOT c.selected AND EXISTS (SELECT FROM calpads.school o
+					WHERE o.selected AND o.cds_school = c.cds_school AND o.lea = c.lea));
+END;
+$$;
+COMMENT ON FUNCTION calpads.doubtful_students() IS
+	'students whose rows in CALPADS are not removed, because the SIS does not say clearly what they have';
+
+CREATE FUNCTION calpads.student_marks(
+	OUT id text,
+	OUT kind text,
+	OUT sentence text,
+	OUT rule text,
+	OUT fix text
+) RETURNS SETOF record
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT p.ssid, 'protected', NULL FROM calpads.protected_ssid p
+	SELECT p.ssid, 'protected', NULL, NULL, NULL FROM calpads.protected_ssid p
 	UNION ALL
-	SELECT s, 'no-show with disability', NULL FROM calpads.no_shows_with_disability() s
+	SELECT s, 'no-show with disability', NULL, NULL, NULL FROM calpads.no_shows_with_disability() s
+	UNION ALL
+	SELECT d.id, 'doubt', d.sentence, d.rule, d.fix FROM calpads.doubtful_students() d
 	UNION ALL
 	SELECT coalesce(e.ssid, 'local ' || e.local_student_id), 'load error',
 		format('Line %s of the ODS file was set aside (%s), so it is not known all that CALPADS holds of '
-			'the student.', min(e.line_no), min(e.rule))
+			'the student.', min(e.line_no), min(e.message)),
+		NULL, NULL
 	FROM calpads.current_load c JOIN calpads.load_error e ON e.load_id = c.load_id
 	WHERE c.process = 'SENR' AND coalesce(e.ssid, e.local_student_id) IS NOT NULL
 	GROUP BY 1
@@ -3579,8 +3656,9 @@ END;
 $$;
 COMMENT ON FUNCTION calpads.find_file(bigint) IS 'the file of that number, or an error';
 
+-- Volatile, so that a file can be read by the statement that made it.
 CREATE FUNCTION calpads.file_content(file_id bigint) RETURNS bytea
-	LANGUAGE c STABLE STRICT
+	LANGUAGE c VOLATILE STRICT
 	AS 'MODULE_PATHNAME', 'calpads_file_content';
 COMMENT ON FUNCTION calpads.file_content(bigint) IS 'a file byte for byte, as CALPADS takes it';
 
@@ -3642,7 +3720,7 @@ COMMENT ON FUNCTION calpads.zip_name(bigint) IS
 	'name for the zip of a batch, after its time in California: 2025_11_01_073000_SENR.zip';
 
 CREATE FUNCTION calpads.extract_zip(batch_id bigint) RETURNS bytea
-	LANGUAGE c STABLE STRICT
+	LANGUAGE c VOLATILE STRICT
 	AS 'MODULE_PATHNAME', 'calpads_extract_zip';
 COMMENT ON FUNCTION calpads.extract_zip(bigint) IS
 	'all files of a batch in one zip; the same batch gives the same bytes; calpads.zip_name() names it';
@@ -4971,7 +5049,7 @@ BEGIN
 			'AND (calpads.setting(''no_future_dates'') <> ''on'' OR p.enrollment_start_date <= calpads.today()) '
 			'AND p.school_of_attendance IN (SELECT s.cds_school FROM calpads.school s WHERE s.selected) '
 			'AND ($2 IS NULL OR p.local_student_id IN (SELECT calpads.changed_students($2)))',
-			calpads.picture_fields(view), calpads.problems_expression(view), view)
+			calpads.picture_fields(view, false), calpads.problems_expression(view), view)
 		USING lea, since;
 END;
 $$;
@@ -5858,7 +5936,10 @@ AS $$
 	SELECT format('GRANT EXECUTE ON FUNCTION %s TO %s', p.oid::regprocedure, role_name)
 	FROM member m JOIN pg_proc p ON p.oid = m.objid
 	WHERE m.classid = 'pg_proc'::regclass AND p.prorettype NOT IN ('trigger'::regtype, 'fdw_handler'::regtype)
-		AND (p.provolatile <> 'v' OR access = 'operator')
+		-- Volatile functions change something, but for those that read what their
+		-- own statement made.
+		AND (p.provolatile <> 'v' OR access = 'operator' OR p.oid IN (
+			'calpads.file_content(bigint)'::regprocedure, 'calpads.extract_zip(bigint)'::regprocedure))
 		AND p.oid NOT IN ('calpads.grant_access(regrole, text)'::regprocedure,
 			'calpads.refresh_reference_data()'::regprocedure, 'calpads.refresh_reference_table(text)'::regprocedure)
 	UNION ALL

@@ -43,6 +43,10 @@ SELECT seq, category, file_name, records, status FROM calpads.create_extract('SE
 -- The bytes: carets, no quotes, CR LF, blanks empty.
 SELECT f.file_name, replace(convert_from(calpads.file_content(f.file_id), 'UTF8'), E'\r\n', '<CRLF>') AS content
 FROM calpads.extract_file f WHERE f.batch_id = (SELECT max(batch_id) FROM calpads.batch) ORDER BY f.seq;
+-- Made and read by one statement.
+BEGIN;
+SELECT file_name, length(calpads.file_content(file_id)) > 100 AS content FROM calpads.create_extract('SENR');
+ROLLBACK;
 -- The same input gives the same bytes.
 SELECT count(DISTINCT calpads.file_content(f.file_id)) AS different, count(*) AS made
 FROM calpads.extract_file f WHERE f.seq = 2;

@@ -175,6 +175,10 @@ SELECT calpads.load_ods('SENR', 'year.txt', file(senr_of('2021-2022')));
 SELECT calpads.load_ods('SENR', 'year.txt', file(senr_of('2019-2020')));
 SELECT calpads.load_ods('SENR', 'year.txt', file('SENR-R^1^2'));
 SELECT calpads.load_ods('SENR', 'year.txt', file(senr(1), 'SENR-R^' || left(senr(2), 40)), '2025');
+-- Headers in another spelling, a title, and a file that was made for CALPADS.
+SELECT calpads.load_ods('SENR', 'names.txt', file('RecordType^Transaction^SSID', senr(1), senr(2)));
+SELECT calpads.load_ods('SENR', 'title.txt', file('SSID Enrollment', senr(1), senr(2)));
+SELECT calpads.load_ods('SENR', '001_Removals.txt', file(regexp_replace(senr(1), '^SENR-R\^[^^]*', 'SENR^D')));
 SELECT calpads.load_ods('STAS', 'file.txt', file(senr(1)));
 \echo :LAST_ERROR_SQLSTATE
 SELECT calpads.load_ods(NULL, 'file.txt', file(senr(1)));

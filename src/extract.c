@@ -68,7 +68,7 @@ fetched_file(uint64 row)
 List *
 extract_files(const char *batch_id)
 {
-	uint64		rows = query_read("SELECT f.file_id, f.file_name, b.encoding "
+	uint64		rows = query_run("SELECT f.file_id, f.file_name, b.encoding "
 								  "FROM calpads.find_batch($1::bigint) b "
 								  "JOIN calpads.extract_file f ON f.batch_id = b.batch_id "
 								  "ORDER BY f.seq", 1, &batch_id);
@@ -82,7 +82,7 @@ extract_files(const char *batch_id)
 ExtractFile *
 extract_file(const char *file_id)
 {
-	query_read("SELECT f.file_id, f.file_name, b.encoding "
+	query_run("SELECT f.file_id, f.file_name, b.encoding "
 			   "FROM calpads.find_file($1::bigint) f "
 			   "JOIN calpads.batch b ON b.batch_id = f.batch_id", 1, &file_id);
 	return fetched_file(0);
@@ -108,7 +108,7 @@ extract_send(const ExtractFile *file, LineSink sink, void *context)
 	Portal		portal = SPI_cursor_open_with_args(NULL,
 												   psprintf("SELECT * FROM calpads.extract_lines(%s)",
 															file->file_id),
-												   0, NULL, NULL, NULL, true, 0);
+												   0, NULL, NULL, NULL, false, 0);
 
 	for (;;)
 	{

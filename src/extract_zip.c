@@ -128,7 +128,7 @@ make_room(ZipArchive *archive, int length)
 static void
 read_member_time(const char *batch_id, tm_zip *time)
 {
-	query_read("SELECT to_char(calpads.california_time(b.created_at), 'YYYY MM DD HH24 MI SS') "
+	query_run("SELECT to_char(calpads.california_time(b.created_at), 'YYYY MM DD HH24 MI SS') "
 			   "FROM calpads.find_batch($1::bigint) b", 1, &batch_id);
 	if (sscanf(query_value(0, 1), "%u %u %u %u %u %u", &time->tm_year, &time->tm_mon, &time->tm_mday,
 			   &time->tm_hour, &time->tm_min, &time->tm_sec) != 6)

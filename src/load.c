@@ -315,6 +315,39 @@ count_vote(Vote *vote, FieldText value)
 	vote->lead += strcmp(vote->candidate, lea) == 0 ? 1 : -1;
 }
 
+static bool
+field_is(const Record *record, int position, const char *value)
+{
+	FieldText	found = field_trim(record->fields[position]);
+
+	return found.length == strlen(value) && memcmp(found.data, value, found.length) == 0;
+}
+
+/*
+ * A file for CALPADS has the same records as one from it, but they say what is
+ * to be done, and lack the dates that an extract appends; as a baseline it
+ * would hide all that CALPADS holds.
+ */
+static void
+refuse_upload_file(const Load *load, const Record *record)
+{
+	const Layout *layout = load->layout;
+	int			transaction = layout_field_position(layout, "transaction_type_code");
+
+	if (layout->other_record_type == NULL || transaction < 0 ||
+		!field_is(record, 0, layout->other_record_type) ||
+		field_is(record, transaction, "") ||
+		(!field_is(record, transaction, "D") && record->field_count == layout->field_count))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_BAD_COPY_FILE_FORMAT),
+			 errmsg("the file is one for CALPADS, not from CALPADS"),
+			 errdetail("File \"%s\", line %lld: a record of type \"%s\" with a transaction type.",
+					   file_source_name(load->source), (long long) record->line_no,
+					   layout->other_record_type),
+			 errhint("Request the ODS extract in CALPADS and load that.")));
+}
+
 /* The reporting LEA of most of the first records. */
 static char *
 find_lea(const Load *load)
@@ -331,6 +364,8 @@ find_lea(const Load *load)
 
 		if (status == READER_END)
 			break;
+		if (status == READER_RECORD)
+			refuse_upload_file(load, &record);
 		if (status == READER_RECORD)
 			count_vote(&vote, field_normalise(&load->layout->fields[position],
 											  record.fields[position]));

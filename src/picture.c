@@ -87,11 +87,12 @@ typedef struct Mark
 	bool		protected_from_removal;
 	bool		no_show_with_disability;
 	char	   *load_problem;
+	Doubt		doubt;
 } Mark;
 
 typedef struct School
 {
-	char		code[NAMEDATALEN];
+	char		code[NAMEDATALEN];	/* seven digits, or the LEA's and these */
 	const char *name;
 	bool		selected;
 } School;
@@ -143,8 +144,10 @@ SchoolDirectory *
 school_directory_load(void)
 {
 	SchoolDirectory *directory = palloc(sizeof(SchoolDirectory));
-	uint64		rows = query_read("SELECT cds_school, min(name), bool_or(selected) FROM calpads.school "
-								  "WHERE cds_school IS NOT NULL GROUP BY cds_school", 0, NULL);
+	uint64		rows = query_read("SELECT cds_school, min(name), NULL FROM calpads.school "
+								  "WHERE cds_school IS NOT NULL GROUP BY cds_school UNION ALL "
+								  "SELECT lea || ' ' || cds_school, NULL, bool_or(selected) FROM calpads.school "
+								  "WHERE cds_school IS NOT NULL AND lea IS NOT NULL GROUP BY 1", 0, NULL);
 
 	directory->schools = make_string_table("calpads schools", sizeof(School));
 	for (uint64 row = 0; row < rows; row++)
@@ -169,7 +172,8 @@ school_directory_name(void *directory, const char *code)
 static void
 load_marks(Comparison *comparison)
 {
-	uint64		rows = query_read("SELECT id, kind, sentence FROM calpads.student_marks()", 0, NULL);
+	uint64		rows = query_read("SELECT id, kind, sentence, rule, fix FROM calpads.student_marks()",
+								  0, NULL);
 
 	comparison->marks = make_string_table("calpads marks", sizeof(Mark));
 	for (uint64 row = 0; row < rows; row++)
@@ -182,11 +186,15 @@ load_marks(Comparison *comparison)
 		{
 			mark->protected_from_removal = mark->no_show_with_disability = false;
 			mark->load_problem = NULL;
+			mark->doubt = (Doubt){NULL, NULL, NULL};
 		}
 		if (strcmp(kind, "protected") == 0)
 			mark->protected_from_removal = true;
 		else if (strcmp(kind, "no-show with disability") == 0)
 			mark->no_show_with_disability = true;
+		else if (strcmp(kind, "doubt") == 0)
+			mark->doubt = (Doubt){pstrdup(query_value(row, 4)), pstrdup(query_value(row, 3)),
+			pstrdup(query_value(row, 5))};
 		else
 			mark->load_problem = pstrdup(query_value(row, 3));
 	}
@@ -203,6 +211,8 @@ apply_mark(Comparison *comparison, Student *student, const char *id)
 	student->no_show_with_disability |= mark->no_show_with_disability;
 	if (mark->load_problem != NULL)
 		student->load_problem = mark->load_problem;
+	if (mark->doubt.rule != NULL)
+		student->doubt = mark->doubt;
 }
 
 /* ---- first reading: signatures --------------------------------------------- */
@@ -317,16 +327,32 @@ student_key(TupleTableSlot *slot)
 }
 
 /*
+ * Is the school of the row selected?  A row of the SIS at a school that nobody
+ * knows is not to be overlooked: it will be held.
+ */
+static bool
+school_in_scope(Comparison *comparison, Side side, TupleTableSlot *slot)
+{
+	FieldText	lea = column_text(slot, SENR_REPORTING_LEA);
+	FieldText	code = column_text(slot, SENR_SCHOOL);
+	char		key[NAMEDATALEN];
+	School	   *school;
+
+	if (lea.length + code.length + 2 > sizeof(key))
+		return side == SIDE_SIS;
+	snprintf(key, sizeof(key), "%.*s %.*s", (int) lea.length, lea.data, (int) code.length, code.data);
+	school = hash_search(comparison->directory->schools, key, HASH_FIND, NULL);
+	return school != NULL ? school->selected : side == SIDE_SIS;
+}
+
+/*
  * Is the row part of the comparison: a selected school, inside the window
  * (DESIGN section 5, rule 2), and not after today when future dates stay out?
  */
 static bool
-row_in_scope(Comparison *comparison, TupleTableSlot *slot)
+row_in_scope(Comparison *comparison, Side side, TupleTableSlot *slot)
 {
 	const ReconcileOptions *options = comparison->options;
-	FieldText	code = column_text(slot, SENR_SCHOOL);
-	char		key[NAMEDATALEN] = {0};
-	School	   *school;
 	DateADT		start;
 
 	if (slot->tts_isnull[SENR_START_DATE])
@@ -334,11 +360,21 @@ row_in_scope(Comparison *comparison, TupleTableSlot *slot)
 	start = DatumGetDateADT(slot->tts_values[SENR_START_DATE]);
 	if (start < options->window_start || (calpads_no_future_dates && start > options->today))
 		return false;
-	if (code.length >= NAMEDATALEN)
-		return true;
-	memcpy(key, code.data, code.length);
-	school = hash_search(comparison->directory->schools, key, HASH_FIND, NULL);
-	return school != NULL && school->selected;
+	return school_in_scope(comparison, side, slot);
+}
+
+/*
+ * A row that belongs to no LEA would be left out, and what CALPADS has of it
+ * would look like a row to remove.
+ */
+static void
+check_lea(TupleTableSlot *slot)
+{
+	if (column_text(slot, SENR_REPORTING_LEA).length == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("the SIS picture has an enrollment without a reporting LEA"),
+				 errhint("Every row of the view senr in the SIS schema names its reporting_lea.")));
 }
 
 static bool
@@ -353,11 +389,12 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 	slot_getallattrs(slot);
 	if (column_text(slot, SENR_SSID).length == 0)
 		return true;			/* no SSID yet: the SSID request is for them */
+	check_lea(slot);
 	balance = balance_insert(comparison->balances, student_key(slot), &found);
 	if (!found)
 		balance->difference = balance->rows = 0;
 	balance->rows++;
-	if (row_in_scope(comparison, slot))
+	if (row_in_scope(comparison, receiver->side, slot))
 	{
 		uint64		signature = row_signature(slot);
 
@@ -443,13 +480,13 @@ picture_row(Arena *arena, TupleTableSlot *slot, DayNumber default_start)
 }
 
 static Enrollment *
-copy_row(Comparison *comparison, TupleTableSlot *slot)
+copy_row(Comparison *comparison, Side side, TupleTableSlot *slot)
 {
 	Arena	   *arena = comparison->arena;
 	/* Without a start date the row is one of this year that will be held. */
 	Enrollment *row = picture_row(arena, slot, comparison->options->year_start);
 
-	row->in_scope = row_in_scope(comparison, slot);
+	row->in_scope = row_in_scope(comparison, side, slot);
 	if (!slot->tts_isnull[PROBLEMS_COLUMN])
 	{
 		FieldText	problems = column_text(slot, PROBLEMS_COLUMN);
@@ -485,7 +522,7 @@ find_student(Comparison *comparison, uint64 key, const Enrollment *row)
 static void
 add_row(Comparison *comparison, Side side, uint64 key, TupleTableSlot *slot)
 {
-	Enrollment *row = copy_row(comparison, slot);
+	Enrollment *row = copy_row(comparison, side, slot);
 	Student    *student = &find_student(comparison, key, row)->student;
 	Enrollment **list = side == SIDE_CALPADS ? &student->baseline : &student->target;
 

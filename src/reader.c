@@ -605,6 +605,21 @@ judge_sample(Reader *reader, const Sample *sample)
 }
 
 /*
+ * A line of names in another spelling, or a title: records of a type always
+ * hold a number, of a school or of a student.
+ */
+static bool
+is_foreign_header(const Layout *layout, const Record *record)
+{
+	if (layout->header != HEADER_NEVER || layout->record_type == NULL)
+		return false;
+	for (size_t i = 0; i < record->line.length; i++)
+		if (record->line.data[i] >= '0' && record->line.data[i] <= '9')
+			return false;
+	return true;
+}
+
+/*
  * Takes the first record as the header, if it is one.  Returns whether it is;
  * refuses the file when it should not be or lacks a key.
  */
@@ -620,6 +635,8 @@ take_header(Reader *reader, const Record *record)
 	{
 		if (layout->header == HEADER_REQUIRED)
 			refuse(reader, READER_NO_HEADER, 0, "");
+		else if (is_foreign_header(layout, record))
+			refuse(reader, READER_HEADER_ROW, record->line_no, "");
 		return false;
 	}
 

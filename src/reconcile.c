@@ -130,6 +130,17 @@ reason_of_change(const Enrollment *before, const Enrollment *target, uint64_t ch
 	return target->end == ENROLLMENT_OPEN ? REASON_EXIT_REMOVED : REASON_EXIT_CHANGED;
 }
 
+/*
+ * Every enrollment of an earlier year is closed (spec/senr.md section 8): where
+ * the SIS cannot name the exit, it is no witness against the one in CALPADS.
+ */
+static bool
+is_reopened_year(const Work *work, const Enrollment *before, const Enrollment *target)
+{
+	return target->start < work->options->year_start && target->end == ENROLLMENT_OPEN &&
+		before->end != ENROLLMENT_OPEN;
+}
+
 static void
 compare_twins(Work *work, const Enrollment *before, const Enrollment *target)
 {
@@ -138,6 +149,13 @@ compare_twins(Work *work, const Enrollment *before, const Enrollment *target)
 
 	if (changed == 0)
 		return;
+	if (is_reopened_year(work, before, target))
+	{
+		add_hold(work, target, "CERT112", SENR_EXIT_DATE,
+				 "CALPADS has this enrollment of an earlier school year closed, and the SIS has no exit for "
+				 "it; enrollments of earlier years are not opened again.", "ENR.LD and ENR.ER, or STU.HSG");
+		return;
+	}
 	operation = add_operation(work, before, target);
 	operation->changed = changed;
 	operation->reason = reason_of_change(before, target, changed);
@@ -431,6 +449,14 @@ has_two_local_ids(const Enrollment *rows)
 }
 
 static void
+hold_removals(Work *work, const char *rule, const char *explanation, const char *fix)
+{
+	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
+		if (is_removal(operation) && !operation->held)
+			hold_operation(work, operation, rule, -1, explanation, fix);
+}
+
+static void
 hold_doubtful_student(Work *work)
 {
 	const Student *student = work->student;
@@ -441,13 +467,11 @@ hold_doubtful_student(Work *work)
 	if (has_two_local_ids(student->target))
 		hold_whole_student(work, "DUPLICATE_SSID", "Two students of the SIS carry this SSID, so it is "
 						   "not known whose enrollments these are.", "STU.CID");
-	if (!student->protected_from_removal)
-		return;
-	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
-		if (is_removal(operation) && !operation->held)
-			hold_operation(work, operation, "PROTECTED", -1,
-						   "The student is in calpads.protected_ssid: no row is removed.",
-						   "calpads.protected_ssid");
+	if (student->protected_from_removal)
+		hold_removals(work, "PROTECTED", "The student is in calpads.protected_ssid: no row is removed.",
+					  "calpads.protected_ssid");
+	if (student->doubt.rule != NULL)
+		hold_removals(work, student->doubt.rule, student->doubt.explanation, student->doubt.fix);
 }
 
 /* What CALPADS will hold of the row that the operation is about. */

@@ -70,6 +70,14 @@ typedef struct Finding
 	struct Finding *next;
 } Finding;
 
+/* Why it is doubtful that the SIS does not have an enrollment. */
+typedef struct Doubt
+{
+	const char *rule;			/* NULL = no doubt */
+	const char *explanation;
+	const char *fix;
+} Doubt;
+
 /* What is known of a student. */
 typedef struct Student
 {
@@ -78,6 +86,7 @@ typedef struct Student
 	bool		protected_from_removal;	/* calpads.protected_ssid */
 	bool		no_show_with_disability;	/* SIS: tag N and in special education */
 	const char *load_problem;	/* a row of the ODS file was set aside: its sentence */
+	Doubt		doubt;			/* keeps the student's rows from being removed */
 } Student;
 
 typedef struct ReconcileOptions

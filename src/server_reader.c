@@ -71,7 +71,9 @@ refuse_header(const ServerReader *reader, const ReaderRefusal *refusal)
 	if (refusal->error == READER_HEADER_ROW)
 		ereport(ERROR,
 				(errcode(ERRCODE_BAD_COPY_FILE_FORMAT),
-				 errmsg("the file begins with a header row (\"%s\")", refusal->found),
+				 refusal->found[0] != '\0'
+				 ? errmsg("the file begins with a header row (\"%s\")", refusal->found)
+				 : errmsg("the file begins with a header row"),
 				 errdetail_place(reader, refusal->line_no),
 				 errhint("Files of layout \"%s\" have none; delete the line.", layout)));
 	ereport(ERROR,

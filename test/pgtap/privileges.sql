@@ -62,7 +62,10 @@ CREATE VIEW pg_temp.member AS
 		AND d.refobjid = (SELECT e.oid FROM pg_extension e WHERE e.extname = 'calpads');
 
 CREATE VIEW pg_temp.routine AS
-	SELECT p.oid::regprocedure::text AS name, p.oid, p.provolatile <> 'v' AS looks_only,
+	SELECT p.oid::regprocedure::text AS name, p.oid,
+		-- These two are volatile only to see what their own statement made.
+		p.provolatile <> 'v' OR p.oid IN ('calpads.file_content(bigint)'::regprocedure,
+			'calpads.extract_zip(bigint)'::regprocedure) AS looks_only,
 		p.prorettype IN ('trigger'::regtype, 'fdw_handler'::regtype) AS is_for_the_server
 	FROM pg_temp.member m JOIN pg_proc p ON p.oid = m.objid
 	WHERE m.classid = 'pg_proc'::regclass;

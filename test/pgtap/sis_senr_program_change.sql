@@ -127,7 +127,7 @@ SELECT is(pg_temp.problems(1), 'GERR0002 student_exit_reason_code 440 (XRF: code
 SET LOCAL calpads.program_change_code = '';
 SELECT pg_temp.student('{"id": 40}'),
 	pg_temp.enrollment('{"id": 40, "ld": "2026-09-04"}'), pg_temp.enrollment('{"id": 40, "ed": "2026-09-08"}') \g /dev/null
-SELECT is(pg_temp.picture(40), '6000010 2026-08-10 10 05 -> 2026-09-04 E155, 6000010 2026-09-08 10 05', 'without a code nothing is a program change');
+SELECT is(pg_temp.picture(40), '6000010 2026-08-10 10 05 -> 2026-09-04, 6000010 2026-09-08 10 05', 'without a code nothing is a program change');
 RESET calpads.program_change_code;
 
 -- Together with Do Not Extract Dates in the Future ------------------------------------------------------

@@ -1,7 +1,7 @@
 -- sis.senr: exits at the end of the school year (E155, E156).
 
 BEGIN;
-SELECT plan(58);
+SELECT plan(60);
 \ir fixture/district.sql
 SELECT pg_temp.translate('ATT.RS', 'TR', 'T160'), pg_temp.translate('ATT.RS', 'GRAD', 'E230'), pg_temp.translate('STU.HSG', 'D', '100'),
 	pg_temp.translate('STU.GR', '-2', 'PS') \g /dev/null
@@ -138,13 +138,16 @@ ROLLBACK TO no_calendar;
 
 -- A leave date without a reason: the same table -------------------------------------------------------------
 
-SELECT pg_temp.student('{"id": 40}'), pg_temp.enrollment('{"id": 40, "ld": "2026-09-04"}'),
+SELECT pg_temp.student('{"id": 40}'), pg_temp.enrollment('{"id": 40, "ld": "2027-06-03"}'),
+	pg_temp.student('{"id": 46}'), pg_temp.enrollment('{"id": 46, "ld": "2026-09-04"}'),
 	pg_temp.student('{"id": 41, "eoy": "TR", "ens": "1234"}'), pg_temp.enrollment('{"id": 41, "ld": "2026-09-04", "er": " "}'),
 	pg_temp.student('{"id": 42}'), pg_temp.enrollment('{"id": 42, "ld": "2026-09-04", "pr": "20"}'),
 	pg_temp.student('{"id": 43, "sc": 30, "ng": 12}'), pg_temp.enrollment('{"id": 43, "sc": 30, "gr": 12, "ld": "2027-06-03"}'),
 	pg_temp.student('{"id": 44, "sc": 30, "ng": 13}'), pg_temp.enrollment('{"id": 44, "sc": 30, "gr": 12, "ld": "2027-06-03"}'),
 	pg_temp.student('{"id": 45}'), pg_temp.enrollment('{"id": 45, "ed": "2025-08-11", "ld": "2026-06-03", "gr": 4}') \g /dev/null
-SELECT is(pg_temp.picture(40), '6000010 2026-08-10 10 05 -> 2026-09-04 E155', 'E155, also when year-end exits are off');
+SELECT is(pg_temp.picture(40), '6000010 2026-08-10 10 05 -> 2027-06-03 E155', 'E155, also when year-end exits are off');
+SELECT is(pg_temp.picture(46), '6000010 2026-08-10 10 05 -> 2026-09-04', 'none in the middle of the year');
+SELECT is(pg_temp.problems(46), 'GERR0001 student_exit_reason_code (ENR.ER, or STU.HSG)', 'which is a problem');
 SELECT is(pg_temp.picture(41), '6000010 2026-08-10 10 05 -> 2026-09-04 T160', 'STU.EOY');
 SELECT is(pg_temp.field(41, 'expected_receiver_school_of_attendance'), '0130999', 'with STU.ENS');
 SELECT is(pg_temp.picture(42), '6000010 2026-08-10 20 05 -> 2026-09-04 E170', 'E170 for a secondary enrollment');

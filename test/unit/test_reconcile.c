@@ -88,6 +88,8 @@ static const Case cases[] = {
 	{"prior year still open",
 	"A p0820- 10 04", "A p0820-0610 10 04 E155;A 0820- 10 05",
 	"1:E A p0820-0610 E155/10, 2:U A 0820- -/10"},
+	{"an earlier year is not opened again",
+	"A p0820-0605 10 12 E156", "A p0820- 10 12", "held:CERT112 A p0820"},
 	{"unmatched rows of an earlier year stay on both sides",
 	"A p0820-0610 10 04 E155", "B p0820-0610 10 04 E155",
 	"held:EARLIER_YEAR A p0820, held:EARLIER_YEAR B p0820"},
@@ -344,6 +346,12 @@ test_students(Arena *arena)
 				"a protected student loses no row");
 
 	student.protected_from_removal = false;
+	student.doubt = (Doubt) {"SENR0007", "the SIS has the student without SSID", "STU.CID"};
+	result = reconcile_student(arena, &student, &options);
+	CHECK_NAMED(strcmp(print_result(arena, &result), "held:SENR0007 A 0820") == 0,
+				"a doubtful student loses no row");
+
+	student.doubt.rule = NULL;
 	student.load_problem = "a line was set aside";
 	result = reconcile_student(arena, &student, &options);
 	CHECK_NAMED(strcmp(print_result(arena, &result), "held:LOAD_ERROR A 0820") == 0,
