@@ -4096,9 +4096,28 @@ CREATE FUNCTION calpads.rehearse(
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
+	-- Records that were taken out or put in by hand leave nothing to refuse.
+	WITH altered AS (
+		SELECT f.seq, f.file_name, f.records AS made, count(r.line_no) AS found
+		FROM calpads.extract_file f LEFT JOIN calpads.extract_record r ON r.file_id = f.file_id
+		WHERE f.batch_id = rehearse.batch_id
+		GROUP BY f.file_id
+		HAVING count(r.line_no) <> f.records
+	), replayed AS (
+		SELECT r.ordinality AS place, r.step, r.seq, r.file_name, r.records, r.refused, r.line_no, r.rule, r.ssid,
+			r.school_of_attendance, r.enrollment_start_date, r.field,
+			CASE WHEN r.step = 'file' AND r.refused = 0 AND a.seq IS NOT NULL
+				THEN 'not the file that was made' ELSE r.explanation END AS explanation
+		FROM calpads.replay_batch(rehearse.batch_id) WITH ORDINALITY AS r
+			LEFT JOIN altered a ON a.seq = r.seq
+		UNION ALL
+		SELECT 0, 'refused', a.seq, a.file_name, NULL, NULL, NULL, 'FORMAT', NULL, NULL, NULL, NULL,
+			format('The file was made with %s records and has %s now.', a.made, a.found)
+		FROM altered a
+	)
 	SELECT r.step, r.seq, r.file_name, r.records, r.refused, r.line_no, r.rule, r.ssid,
 		r.school_of_attendance, r.enrollment_start_date, r.field, r.explanation
-	FROM calpads.replay_batch(rehearse.batch_id) WITH ORDINALITY AS r
+	FROM replayed r
 	-- Only what the comparison looks at (DESIGN section 5, rule 2), and what is
 	-- not known to be held, is a difference.
 	WHERE r.step <> 'difference' OR (
@@ -4110,7 +4129,7 @@ AS $$
 			WHERE h.batch_id = rehearse.batch_id AND h.ssid = r.ssid
 				AND h.school_of_attendance = r.school_of_attendance
 				AND h.enrollment_start_date = r.enrollment_start_date))
-	ORDER BY r.ordinality
+	ORDER BY r.place
 $$;
 COMMENT ON FUNCTION calpads.rehearse(bigint) IS
 	'replays the unposted files of a batch under CALPADS'' rules: a row for each file, for each refused record and '

@@ -184,6 +184,14 @@ SELECT step, seq, file_name, records, refused, line_no, rule, explanation FROM c
 WHERE batch_id = (SELECT max(batch_id) FROM calpads.batch) AND step <> 'difference' ORDER BY position;
 DROP TRIGGER spoil ON calpads.extract_record;
 
+-- A record that was taken out of a file is missed.
+BEGIN;
+DELETE FROM calpads.extract_record WHERE file_id = (SELECT min(file_id) FROM calpads.extract_file
+	WHERE batch_id = (SELECT max(batch_id) FROM calpads.batch)) AND line_no = 1;
+SELECT step, seq, file_name, line_no, rule, explanation
+FROM calpads.rehearse((SELECT max(batch_id) FROM calpads.batch)) WHERE line_no IS NULL AND step = 'refused';
+ROLLBACK;
+
 -- There is no rehearsal of other processes.
 UPDATE calpads.batch SET process = 'SPRG' WHERE batch_id = 1;
 SELECT * FROM calpads.rehearse(1);
