@@ -1,4 +1,23 @@
 \echo Use "CREATE EXTENSION calpads" to load this file. \quit
+
+-- Contents
+--
+--   1. Settings
+--   2. Reference data: layouts, code sets, valid combinations, SIS tables
+--   3. CALPADS' validation rules, and what a district knows of institutions
+--   4. Student programs (SPRG) in the SIS
+--   5. The SIS side: schools, code translations, tables and mapping views
+--   6. Reading files: foreign tables and loads
+--   7. The difference: what CALPADS holds, what it should hold, and the operations
+--   8. Student programs: what CALPADS holds
+--   9. Files and their life
+--  10. The rehearsal: a batch is replayed under CALPADS' rules
+--  11. Looking back: earlier states, drift, and the story of one student
+--  12. What CALPADS refused: its errors, joined to what was sent and why
+--  13. The legacy full extract of SENR: one file, as it was before 2022
+--  14. The sample district
+--  15. Privileges: nothing for PUBLIC, two roles' worth on request
+
 -- ---------------------------------------------------------------------------
 -- 1. Settings
 -- ---------------------------------------------------------------------------
@@ -305,8 +324,9 @@ $$;
 COMMENT ON FUNCTION calpads.refresh_reference_data() IS
 	'reads the files of reference data again, in one transaction: after a yearly update of the extension''s files; '
 	'the district''s own rows stay; superuser only';
+
 -- ---------------------------------------------------------------------------
--- 2a. CALPADS' validation rules, and what a district knows of institutions
+-- 3. CALPADS' validation rules, and what a district knows of institutions
 -- ---------------------------------------------------------------------------
 
 CREATE TABLE calpads.rule (
@@ -426,9 +446,9 @@ COMMENT ON FUNCTION calpads.school_grade_span() IS
 	'the schools of the SIS (LOC) with their lowest and highest grade as numbers, null when they are not known';
 
 SELECT calpads.refresh_reference_data();
+
 -- ---------------------------------------------------------------------------
--- 3a. Student programs (SPRG) in the SIS; the view itself is made with the
--- others, by create_sis_schema()
+-- 4. Student programs (SPRG) in the SIS
 -- ---------------------------------------------------------------------------
 
 /*
@@ -920,8 +940,9 @@ FROM record
 $view$;
 $function$;
 COMMENT ON FUNCTION calpads.sprg_mapping_view() IS 'definition of the mapping view sprg, for calpads.mapping_view()';
+
 -- ---------------------------------------------------------------------------
--- 3. The SIS side: schools, code translations, tables and mapping views
+-- 5. The SIS side: schools, code translations, tables and mapping views
 --
 -- Rules marked [proposal] are not documented by the state or the SIS vendor;
 -- they are decisions of this project.
@@ -1848,8 +1869,9 @@ $$;
 COMMENT ON FUNCTION calpads.refresh_sis_views(text) IS
 	'renews the mapping views of a SIS schema (null: the one of the setting) after an update of the extension; views that '
 	'were changed by hand or made by the district are left alone';
+
 -- ---------------------------------------------------------------------------
--- 4. Reading files: foreign tables and loads
+-- 6. Reading files: foreign tables and loads
 --
 -- The tables have no foreign keys between them (a parallel restore would lose
 -- rows), and those that load_ods fills directly have no index, trigger or
@@ -2112,8 +2134,9 @@ END;
 $$;
 COMMENT ON FUNCTION calpads.load_upload(bigint, text, text) IS
 	'loads an upload as calpads.load_ods() does, and removes it';
+
 -- ---------------------------------------------------------------------------
--- 5. The difference: what CALPADS holds, what it should hold, and the operations
+-- 7. The difference: what CALPADS holds, what it should hold, and the operations
 -- ---------------------------------------------------------------------------
 
 CREATE TYPE calpads.senr AS (
@@ -2975,7 +2998,7 @@ COMMENT ON VIEW calpads.warning IS
 	'rules that records of the difference break and that do not refuse them: columns as those of senr_held()';
 
 -- ---------------------------------------------------------------------------
--- 5b. Student programs: what CALPADS holds
+-- 8. Student programs: what CALPADS holds
 -- ---------------------------------------------------------------------------
 
 CREATE TYPE calpads.sprg AS (
@@ -3199,8 +3222,9 @@ SELECT
 FROM calpads.sprg_picture(calpads.current_loads('SPRG'), calpads.posted_files('SPRG')) AS p;
 COMMENT ON VIEW calpads.ods_sprg IS
 	'the student programs that CALPADS holds: the last ODS load overlaid with every file posted since';
+
 -- ---------------------------------------------------------------------------
--- 6. Files and their life
+-- 9. Files and their life
 -- ---------------------------------------------------------------------------
 
 -- Guards on the baseline, before a difference is worked out from it.
@@ -3945,7 +3969,7 @@ SELECT h.* FROM calpads.history h WHERE h.status = 'Post';
 COMMENT ON VIEW calpads.history_open IS 'what can be posted now';
 
 -- ---------------------------------------------------------------------------
--- 6a. The rehearsal: a batch is replayed under CALPADS' rules
+-- 10. The rehearsal: a batch is replayed under CALPADS' rules
 -- ---------------------------------------------------------------------------
 
 CREATE TABLE calpads.batch_rehearsal (
@@ -4186,8 +4210,9 @@ END;
 $$;
 COMMENT ON FUNCTION calpads.record_rehearsal(bigint, boolean) IS
 	'rehearses a new batch and stores the verdict with it; an error when CALPADS would refuse it, unless forced';
+
 -- ---------------------------------------------------------------------------
--- 7. Looking back: earlier states, drift, and the story of one student
+-- 11. Looking back: earlier states, drift, and the story of one student
 -- ---------------------------------------------------------------------------
 
 -- What CALPADS held at a moment: the loads that were open then, and the files
@@ -4574,8 +4599,9 @@ AS $$
 $$;
 COMMENT ON FUNCTION calpads.explain(text) IS
 	'the story of one student: both timelines, what is sent and why, what is held and why, and the files that carry it';
+
 -- ---------------------------------------------------------------------------
--- 6b. What CALPADS refused: its errors, joined to what was sent and why
+-- 12. What CALPADS refused: its errors, joined to what was sent and why
 --
 -- The form of CALPADS' extracts of rejected records and submission errors is
 -- not published, so columns are known by the names in
@@ -5015,7 +5041,7 @@ ORDER BY count(*) DESC, r.rule;
 COMMENT ON VIEW calpads.rejection_count IS 'which rules of CALPADS hit most';
 
 -- ---------------------------------------------------------------------------
--- 6c. The legacy full extract of SENR: one file, as it was before 2022
+-- 13. The legacy full extract of SENR: one file, as it was before 2022
 --
 -- All records of the school year, or all records of the students with a date
 -- later than calpads.legacy_changes_since (spec/aeries_logic.md section 8.5).
@@ -5176,7 +5202,7 @@ COMMENT ON FUNCTION calpads.create_legacy_extract(text, boolean) IS
 	'what create_extract(''SENR_LEGACY'') does; all_students: whatever calpads.legacy_changes_since says';
 
 -- ---------------------------------------------------------------------------
--- 7. The sample district
+-- 14. The sample district
 --
 -- A fictitious district to try everything on: the SIS tables, filled by
 -- create_sample_district(), and the SENR ODS file of a CALPADS that lags
@@ -5915,8 +5941,9 @@ $$;
 COMMENT ON FUNCTION calpads.create_sample_district(integer, integer) IS
 	'fills the empty SIS tables with a fictitious district (makes them when they are missing) and returns the SENR ODS '
 	'file, for load_ods(), of a CALPADS that lags behind it; the same arguments and calpads.today give the same district';
+
 -- ---------------------------------------------------------------------------
--- 8. Privileges: nothing for PUBLIC, two roles' worth on request
+-- 15. Privileges: nothing for PUBLIC, two roles' worth on request
 -- ---------------------------------------------------------------------------
 
 /*

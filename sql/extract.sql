@@ -152,6 +152,16 @@ UPDATE extract_sis.stu SET fn = 'An^a' WHERE id = 103;
 UPDATE extract_sis.stu SET ln = E'Nú\nñez' WHERE id = 101 AND sc = 2;
 SELECT ssid, school_of_attendance, rule, field, explanation, fix FROM calpads.senr_held() ORDER BY ssid;
 
+-- A student whom the SIS has without an SSID, or at a school that nobody
+-- knows, loses no row.
+BEGIN;
+UPDATE extract_sis.stu SET cid = '10000103' WHERE id = 103;
+UPDATE extract_sis.enr SET sc = 99 WHERE id = 104;
+SELECT ssid, school_of_attendance, rule, explanation, fix FROM calpads.senr_held()
+WHERE local_student_id IN ('103', '104') ORDER BY ssid, rule, field;
+SELECT count(*) AS operations FROM calpads.senr_delta() WHERE local_student_id IN ('103', '104');
+ROLLBACK;
+
 -- Protected students lose no row.
 INSERT INTO calpads.protected_ssid (ssid, note) VALUES ('1000000102', 'placed by the county');
 SELECT ssid, enrollment_start_date, rule FROM calpads.senr_held() WHERE ssid = '1000000102' ORDER BY 2;
