@@ -18,7 +18,7 @@ INSERT INTO calpads.extract_record (file_id, line_no, key, transaction_type, rea
 	(1, 2, '', 'D', '', '', '{}', 'SENR-D^^^0761234^6101010^^2025-2026^1000000102^102^Ian^^O''Hara^^'),
 	(1, 1, '', 'D', '', '', '{}', 'SENR-D^^^0761234^6101010^^2025-2026^1000000101^101^Zoë "Zo"^^Núñez^^');
 
--- The library brings the format.  Nothing has called it in this session yet.
+-- The library brings the format.  Nothing has called it over this connection yet.
 COPY (SELECT * FROM calpads.extract_lines(1)) TO STDOUT WITH (FORMAT calpads);
 SELECT length(calpads.file_content(1));
 
