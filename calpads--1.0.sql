@@ -2813,7 +2813,10 @@ CREATE FUNCTION calpads.student_marks(
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT p.ssid, 'protected', NULL, NULL, NULL FROM calpads.protected_ssid p
+	-- First, because of two doubts the first one counts.
+	SELECT p.ssid, 'doubt', 'The student is in calpads.protected_ssid: no row is removed.', 'PROTECTED',
+		'calpads.protected_ssid'
+	FROM calpads.protected_ssid p
 	UNION ALL
 	SELECT s, 'no-show with disability', NULL, NULL, NULL FROM calpads.no_shows_with_disability() s
 	UNION ALL

@@ -26,7 +26,6 @@ typedef struct Block
 struct Arena
 {
 	ArenaExhausted exhausted;
-	size_t		total;
 	Block	   *blocks;
 };
 
@@ -59,7 +58,6 @@ add_block(Arena *arena, size_t size)
 	block->size = wanted;
 	block->used = 0;
 	arena->blocks = block;
-	arena->total += wanted;
 	return block;
 }
 
@@ -104,12 +102,6 @@ arena_print(Arena *arena, const char *format,...)
 	return text;
 }
 
-size_t
-arena_size(const Arena *arena)
-{
-	return arena->total;
-}
-
 void
 arena_reset(Arena *arena)
 {
@@ -120,7 +112,6 @@ arena_reset(Arena *arena)
 		free(arena->blocks);
 		arena->blocks = next;
 	}
-	arena->total = 0;
 }
 
 void

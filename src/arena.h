@@ -33,9 +33,6 @@ extern char *arena_copy(Arena *arena, const char *text, size_t length);
 extern char *arena_print(Arena *arena, const char *format,...)
 			__attribute__((format(printf, 2, 3)));
 
-/* Bytes taken from the system. */
-extern size_t arena_size(const Arena *arena);
-
 extern void arena_reset(Arena *arena);
 extern void arena_destroy(Arena *arena);
 

@@ -24,12 +24,12 @@
 PG_MODULE_MAGIC;
 
 bool		calpads_no_future_dates = false;
-double		calpads_removal_limit_percent = 5;
 int			calpads_file_encoding = PG_UTF8;
 
 /* Read by SQL only; the variables have to exist for the server to fill. */
 static char *today_setting;
 static char *sis_schema;
+static double removal_limit_percent = 5;
 static int	year_end_exits;
 static int	year_end_window_days = 14;
 static char *skip_student_tags;
@@ -107,7 +107,7 @@ define_general_settings(void)
 							 NULL, NULL, NULL);
 	DefineCustomRealVariable("calpads.removal_limit_percent",
 							 "Share of the current year's rows in CALPADS that a batch may remove.", NULL,
-							 &calpads_removal_limit_percent, 5, 0, 100, PGC_USERSET, 0, NULL, NULL, NULL);
+							 &removal_limit_percent, 5, 0, 100, PGC_USERSET, 0, NULL, NULL, NULL);
 	define_bool("calpads.no_future_dates", "Leave exits and enrollments after today out of the files.",
 				&calpads_no_future_dates);
 	define_bool("calpads.ods_is_live",

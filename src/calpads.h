@@ -16,7 +16,6 @@
 
 /* Settings that C code reads; the others are read by SQL (calpads.setting). */
 extern PGDLLIMPORT bool calpads_no_future_dates;
-extern PGDLLIMPORT double calpads_removal_limit_percent;
 extern PGDLLIMPORT int calpads_file_encoding;	/* a pg_enc */
 
 /* The day that counts as today: setting calpads.today, else the current date. */

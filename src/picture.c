@@ -84,7 +84,6 @@ typedef struct Portion
 typedef struct Mark
 {
 	char		id[NAMEDATALEN];	/* SSID, or "local " and the local student id */
-	bool		protected_from_removal;
 	bool		no_show_with_disability;
 	char	   *load_problem;
 	Doubt		doubt;
@@ -184,18 +183,16 @@ load_marks(Comparison *comparison)
 
 		if (!found)
 		{
-			mark->protected_from_removal = mark->no_show_with_disability = false;
+			mark->no_show_with_disability = false;
 			mark->load_problem = NULL;
 			mark->doubt = (Doubt){NULL, NULL, NULL};
 		}
-		if (strcmp(kind, "protected") == 0)
-			mark->protected_from_removal = true;
-		else if (strcmp(kind, "no-show with disability") == 0)
+		if (strcmp(kind, "no-show with disability") == 0)
 			mark->no_show_with_disability = true;
-		else if (strcmp(kind, "doubt") == 0)
+		else if (strcmp(kind, "doubt") == 0 && mark->doubt.rule == NULL)
 			mark->doubt = (Doubt){pstrdup(query_value(row, 4)), pstrdup(query_value(row, 3)),
 			pstrdup(query_value(row, 5))};
-		else
+		else if (strcmp(kind, "load error") == 0)
 			mark->load_problem = pstrdup(query_value(row, 3));
 	}
 }
@@ -207,11 +204,10 @@ apply_mark(Comparison *comparison, Student *student, const char *id)
 
 	if (mark == NULL)
 		return;
-	student->protected_from_removal |= mark->protected_from_removal;
 	student->no_show_with_disability |= mark->no_show_with_disability;
 	if (mark->load_problem != NULL)
 		student->load_problem = mark->load_problem;
-	if (mark->doubt.rule != NULL)
+	if (student->doubt.rule == NULL)
 		student->doubt = mark->doubt;
 }
 
@@ -335,12 +331,14 @@ school_in_scope(Comparison *comparison, Side side, TupleTableSlot *slot)
 {
 	FieldText	lea = column_text(slot, SENR_REPORTING_LEA);
 	FieldText	code = column_text(slot, SENR_SCHOOL);
-	char		key[NAMEDATALEN];
+	char		key[NAMEDATALEN] = {0};
 	School	   *school;
 
-	if (lea.length + code.length + 2 > sizeof(key))
+	if (lea.length == 0 || code.length == 0 || lea.length + code.length + 2 > sizeof(key))
 		return side == SIDE_SIS;
-	snprintf(key, sizeof(key), "%.*s %.*s", (int) lea.length, lea.data, (int) code.length, code.data);
+	memcpy(key, lea.data, lea.length);
+	key[lea.length] = ' ';
+	memcpy(key + lea.length + 1, code.data, code.length);
 	school = hash_search(comparison->directory->schools, key, HASH_FIND, NULL);
 	return school != NULL ? school->selected : side == SIDE_SIS;
 }

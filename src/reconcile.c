@@ -467,9 +467,6 @@ hold_doubtful_student(Work *work)
 	if (has_two_local_ids(student->target))
 		hold_whole_student(work, "DUPLICATE_SSID", "Two students of the SIS carry this SSID, so it is "
 						   "not known whose enrollments these are.", "STU.CID");
-	if (student->protected_from_removal)
-		hold_removals(work, "PROTECTED", "The student is in calpads.protected_ssid: no row is removed.",
-					  "calpads.protected_ssid");
 	if (student->doubt.rule != NULL)
 		hold_removals(work, student->doubt.rule, student->doubt.explanation, student->doubt.fix);
 }

@@ -70,10 +70,10 @@ typedef struct Finding
 	struct Finding *next;
 } Finding;
 
-/* Why it is doubtful that the SIS does not have an enrollment. */
+/* Why no row of a student is removed: it is forbidden, or the SIS may have it after all. */
 typedef struct Doubt
 {
-	const char *rule;			/* NULL = no doubt */
+	const char *rule;			/* NULL = nothing speaks against it */
 	const char *explanation;
 	const char *fix;
 } Doubt;
@@ -83,7 +83,6 @@ typedef struct Student
 {
 	Enrollment *baseline;		/* all rows that CALPADS holds in this LEA */
 	Enrollment *target;			/* all rows of the SIS */
-	bool		protected_from_removal;	/* calpads.protected_ssid */
 	bool		no_show_with_disability;	/* SIS: tag N and in special education */
 	const char *load_problem;	/* a row of the ODS file was set aside: its sentence */
 	Doubt		doubt;			/* keeps the student's rows from being removed */

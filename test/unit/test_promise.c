@@ -268,7 +268,8 @@ make_student(District *district, Pupil *pupil, bool lawful)
 	for (int i = 0; i < new_rows; i++)
 		add_row(&student->target, random_row(district, pupil->ssid));
 	student->no_show_with_disability = choose(district, 20) == 0;
-	student->protected_from_removal = choose(district, 20) == 0;
+	if (choose(district, 20) == 0)
+		student->doubt = (Doubt) {"PROTECTED", "no row is removed", "calpads.protected_ssid"};
 }
 
 static void

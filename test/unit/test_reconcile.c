@@ -340,12 +340,11 @@ test_students(Arena *arena)
 
 	student.baseline = parse_picture(arena, "A 0820- 10 05;B p0820-0610 10 04 E155");
 	student.target = parse_picture(arena, "B p0820-0610 10 04 E155");
-	student.protected_from_removal = true;
+	student.doubt = (Doubt) {"PROTECTED", "no row is removed", "calpads.protected_ssid"};
 	result = reconcile_student(arena, &student, &options);
 	CHECK_NAMED(strcmp(print_result(arena, &result), "held:PROTECTED A 0820") == 0,
 				"a protected student loses no row");
 
-	student.protected_from_removal = false;
 	student.doubt = (Doubt) {"SENR0007", "the SIS has the student without SSID", "STU.CID"};
 	result = reconcile_student(arena, &student, &options);
 	CHECK_NAMED(strcmp(print_result(arena, &result), "held:SENR0007 A 0820") == 0,

@@ -609,7 +609,8 @@ reconcile_texts(Arena *arena, const char *calpads, const char *sis, bool protect
 		student.baseline = make_picture(arena, calpads);
 	if (sis != NULL)
 		student.target = make_picture(arena, sis);
-	student.protected_from_removal = protected_from_removal;
+	if (protected_from_removal)
+		student.doubt = (Doubt) {"PROTECTED", "no row is removed", "calpads.protected_ssid"};
 	student.load_problem = load_problem;
 	return reconcile_student(arena, &student, &options);
 }
