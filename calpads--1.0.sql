@@ -3552,6 +3552,36 @@ CREATE FUNCTION calpads.batch_encoding() RETURNS text
 	RETURN CASE calpads.setting('file_encoding') WHEN 'utf8' THEN 'UTF8' ELSE 'WIN1252' END;
 COMMENT ON FUNCTION calpads.batch_encoding() IS 'encoding of the files that are made now, by its name in PostgreSQL';
 
+-- The row of the current load is what a load locks.  Processes that need no
+-- load have no such row: the advisory lock serialises them.
+CREATE FUNCTION calpads.lock_process(process text, lea text) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM pg_advisory_xact_lock(hashtextextended(concat_ws('^', 'calpads', process, lea), 0));
+	PERFORM FROM calpads.current_load c
+	WHERE c.process = lock_process.process AND c.lea = lock_process.lea
+	FOR UPDATE;
+END;
+$$;
+COMMENT ON FUNCTION calpads.lock_process(text, text) IS
+	'until the end of the transaction: posting, loading and making files of a process and LEA come one after the other';
+
+CREATE FUNCTION calpads.open_batch(batch_id bigint) RETURNS SETOF calpads.extract_file
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	INSERT INTO calpads.file_event (file_id, status)
+	SELECT f.file_id, f.status FROM calpads.extract_file f WHERE f.batch_id = open_batch.batch_id ORDER BY f.seq;
+	PERFORM calpads.refresh_file_status(open_batch.batch_id, NULL);
+	RETURN QUERY SELECT f.* FROM calpads.extract_file f WHERE f.batch_id = open_batch.batch_id ORDER BY f.seq;
+END;
+$$;
+COMMENT ON FUNCTION calpads.open_batch(bigint) IS
+	'the files of a batch that was just stored enter their life; gives them in order';
+
 CREATE FUNCTION calpads.make_batch(process text, lea text, force boolean) RETURNS bigint
 	LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp
@@ -3644,9 +3674,7 @@ BEGIN
 			DETAIL = 'The file holds the difference to what CALPADS has, of all students.';
 	END IF;
 	FOREACH one_lea IN ARRAY calpads.baseline_leas(process, lea) LOOP
-		PERFORM FROM calpads.current_load c
-		WHERE c.process = create_extract.process AND c.lea = one_lea
-		FOR UPDATE;
+		PERFORM calpads.lock_process(process, one_lea);
 		PERFORM calpads.check_baseline(process, one_lea, force);
 		new_batch := calpads.make_batch(process, one_lea, force);
 		CONTINUE WHEN new_batch IS NULL;
@@ -3654,10 +3682,7 @@ BEGIN
 			PERFORM calpads.check_removals(new_batch);
 		END IF;
 		PERFORM calpads.record_rehearsal(new_batch, force);
-		INSERT INTO calpads.file_event (file_id, status)
-		SELECT f.file_id, f.status FROM calpads.extract_file f WHERE f.batch_id = new_batch ORDER BY f.seq;
-		PERFORM calpads.refresh_file_status(new_batch, NULL);
-		RETURN QUERY SELECT f.* FROM calpads.extract_file f WHERE f.batch_id = new_batch ORDER BY f.seq;
+		RETURN QUERY SELECT f.* FROM calpads.open_batch(new_batch) f;
 	END LOOP;
 END;
 $$;
@@ -3759,10 +3784,7 @@ CREATE FUNCTION calpads.lock_file(file_id bigint) RETURNS calpads.extract_file
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	PERFORM FROM calpads.current_load c
-	WHERE (c.process, c.lea) = (SELECT f.process, f.lea FROM calpads.extract_file f
-		WHERE f.file_id = lock_file.file_id)
-	FOR UPDATE;
+	PERFORM calpads.lock_process(f.process, f.lea) FROM calpads.find_file(file_id) f;
 	RETURN calpads.find_file(file_id);
 END;
 $$;
@@ -3887,8 +3909,9 @@ BEGIN
 			ERRCODE = 'object_not_in_prerequisite_state',
 			MESSAGE = format('file %s (%s) is not posted', file.file_id, file.file_name);
 	END IF;
-	IF NOT EXISTS (SELECT FROM calpads.batch b JOIN calpads.current_load c ON c.load_id = b.load_id
-			WHERE b.batch_id = file.batch_id) THEN
+	IF EXISTS (SELECT FROM calpads.batch b
+			WHERE b.batch_id = file.batch_id
+				AND b.load_id NOT IN (SELECT c.load_id FROM calpads.current_load c)) THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'object_not_in_prerequisite_state',
 			MESSAGE = format('file %s (%s) belongs to a closed history', file.file_id, file.file_name),
