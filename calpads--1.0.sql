@@ -1000,6 +1000,61 @@ COMMENT ON FUNCTION calpads.sis_table_name(text, text) IS
 	'qualified and quoted name of a table of the SIS; an error with a hint when it does not exist';
 
 /*
+ * What stands after FROM for a table of the SIS: its name, or, where a district's
+ * own table has other types than spec/sis_tables.tsv says (timestamps for dates,
+ * numbers for flags, as a foreign table of SQL Server has them), a query that
+ * gives the types that the mappings count on.
+ * Errors: as calpads.sis_table_name().
+ */
+CREATE FUNCTION calpads.sis_source(schema_name text, table_name text) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	qualified_name text := calpads.sis_table_name(schema_name, table_name);
+	column_list text;
+BEGIN
+	WITH present AS (
+		SELECT attribute.attnum, quote_ident(attribute.attname) AS name,
+			attribute.atttypid::regtype::text AS actual,
+			(SELECT type.typcategory FROM pg_type AS type WHERE type.oid = attribute.atttypid) AS category,
+			split_part(sis_table.column_type, ' ', 1) AS wanted
+		FROM pg_attribute AS attribute
+		LEFT JOIN calpads.sis_table ON sis_table.table_name = sis_source.table_name
+			AND sis_table.column_name = attribute.attname::text
+		WHERE attribute.attrelid = qualified_name::regclass AND attribute.attnum > 0 AND NOT attribute.attisdropped
+	), adapted AS (
+		SELECT present.attnum, present.name,
+			CASE
+				WHEN present.wanted = 'date' AND present.actual <> 'date' AND present.category = 'D'
+					THEN format('%s::date', present.name)
+				WHEN present.wanted = 'date' AND present.actual <> 'date'
+					THEN format('nullif(btrim(%s::text), %L)::date', present.name, '')
+				WHEN present.wanted = 'boolean' AND present.category IN ('N', 'V')
+					THEN format('%s::integer <> 0', present.name)
+				WHEN present.wanted = 'boolean' AND present.actual <> 'boolean'
+					THEN format('upper(btrim(%s::text)) IN (%L, %L, %L, %L)', present.name, '1', 'Y', 'T', 'TRUE')
+				WHEN present.wanted IN ('integer', 'smallint') AND present.category <> 'N'
+					THEN format('nullif(btrim(%s::text), %L)::integer', present.name, '')
+				WHEN present.wanted IN ('integer', 'smallint') AND present.actual NOT IN ('integer', 'smallint')
+					THEN format('%s::integer', present.name)
+				WHEN (present.wanted = 'text' OR present.wanted LIKE 'char(%') AND present.category <> 'S'
+					THEN format('%s::text', present.name)
+			END AS expression
+		FROM present
+	)
+	SELECT string_agg(coalesce(adapted.expression || ' AS ' || adapted.name, adapted.name), ', ' ORDER BY adapted.attnum)
+		INTO column_list
+		FROM adapted
+		HAVING count(adapted.expression) > 0;
+	RETURN coalesce('(SELECT ' || column_list || ' FROM ' || qualified_name || ')', qualified_name);
+END;
+$$;
+COMMENT ON FUNCTION calpads.sis_source(text, text) IS
+	'a table of the SIS (schema null: the one of the setting) for the FROM of dynamic SQL, its columns in the types of '
+	'calpads.sis_table; follow it by AS and an alias';
+
+/*
  * Schools of the SIS, the district record (0) among them.  A function, because
  * the schema is a setting.
  *
@@ -1037,7 +1092,7 @@ BEGIN
 		FROM location
 		LEFT JOIN calpads.school_selection AS selection ON selection.sc = location.cd
 		ORDER BY location.cd
-		$query$, calpads.sis_table_name(schema_name, 'loc'));
+		$query$, calpads.sis_source(schema_name, 'loc'));
 END;
 $$;
 COMMENT ON FUNCTION calpads.school_list(text) IS
@@ -1102,7 +1157,7 @@ BEGIN
 			meaning.local_set, meaning.local_code, meaning.code, meaning.precedence = 1
 		FROM meaning
 		ORDER BY meaning.local_set, meaning.local_code, meaning.precedence, meaning.code
-		$query$, calpads.sis_table_name(schema_name, 'xrf'));
+		$query$, calpads.sis_source(schema_name, 'xrf'));
 END;
 $$;
 COMMENT ON FUNCTION calpads.code_translation(text) IS
@@ -1117,8 +1172,8 @@ COMMENT ON FUNCTION calpads.problem(text, text, text, text, text) IS
 
 /*
  * The mapping views: one row each, with @schema@ in place of the name of the
- * SIS schema.  They are made by create_sis_schema() and renewed by
- * refresh_sis_views(); a district may put views of its own in their place.
+ * SIS schema, before a table's name alone or with AS and an alias.  They are
+ * made by create_sis_schema() and renewed by refresh_sis_views(); a district may put views of its own in their place.
  */
 CREATE FUNCTION calpads.mapping_view() RETURNS TABLE (name text, description text, definition text)
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -1737,14 +1792,22 @@ AS $$
 DECLARE
 	qualified_name text := format('%I.%I', schema_name, view_name);
 	shipped record;
+	source record;
 	command text;
 BEGIN
-	SELECT mapping_view.description,
-		replace(replace(mapping_view.definition, '@schema@', quote_ident(schema_name)),
-				'@schema_literal@', quote_literal(schema_name)) AS definition
-		INTO STRICT shipped
+	SELECT mapping_view.description, mapping_view.definition INTO STRICT shipped
 		FROM calpads.mapping_view() AS mapping_view
 		WHERE mapping_view.name = view_name;
+	FOR source IN
+		SELECT DISTINCT reference[1] AS name
+		FROM regexp_matches(shipped.definition, '@schema@\.(\w+)', 'g') AS reference
+	LOOP
+		shipped.definition := regexp_replace(shipped.definition, format('@schema@\.%s\M(?!\s+AS\M)', source.name),
+			format('@schema@.%s AS %1$s', source.name), 'g');
+		shipped.definition := regexp_replace(shipped.definition, format('@schema@\.%s\M', source.name),
+			replace(calpads.sis_source(schema_name, source.name), '\', '\\'), 'g');
+	END LOOP;
+	shipped.definition := replace(shipped.definition, '@schema_literal@', quote_literal(schema_name));
 	command := format('CREATE OR REPLACE VIEW %s AS %s', qualified_name, shipped.definition);
 	BEGIN
 		EXECUTE command;
@@ -2736,10 +2799,10 @@ BEGIN
 		RETURN;
 	END IF;
 	RETURN QUERY EXECUTE format($query$SELECT DISTINCT btrim(s.cid::text)
-		FROM %1$I.stu s JOIN %1$I.cse c ON c.id = s.id
-		WHERE s.tg::text = 'N' AND NOT s.del AND NOT c.del AND btrim(s.cid::text) <> ''
+		FROM %1$s AS s JOIN %2$s AS c ON c.id = s.id
+		WHERE s.tg::text = 'N' AND s.del IS NOT TRUE AND c.del IS NOT TRUE AND btrim(s.cid::text) <> ''
 			AND (c.swd::text = 'Y' OR btrim(c.di::text) <> '')
-			AND (c.xd IS NULL OR c.xd > $1)$query$, sis)
+			AND (c.xd IS NULL OR c.xd > $1)$query$, calpads.sis_source(NULL, 'stu'), calpads.sis_source(NULL, 'cse'))
 		USING calpads.today();
 END;
 $$;
@@ -2757,42 +2820,43 @@ CREATE FUNCTION calpads.doubtful_students(OUT id text, OUT rule text, OUT senten
 AS $$
 DECLARE
 	sis text := calpads.setting('sis_schema');
-	deleted text := $d$ IN ('t', 'true', 'TRUE', '1', 'Y')$d$;
+	students text;
+	enrollments text;
 BEGIN
 	IF to_regclass(format('%I.stu', sis)) IS NULL OR to_regclass(format('%I.enr', sis)) IS NULL THEN
 		RETURN;
 	END IF;
+	students := calpads.sis_source(NULL, 'stu');
+	enrollments := calpads.sis_source(NULL, 'enr');
 	RETURN QUERY EXECUTE format($query$
 		SELECT 'local ' || s.id::text, 'SENR0007',
 			'The SIS has a student with this local student ID but without an SSID of ten digits, so it is not '
 			'certain that the enrollment is wrong.',
 			'STU.CID'
-		FROM %1$I.stu s
-		WHERE (s.del::text %2$s) IS NOT TRUE
+		FROM %s AS s
+		WHERE s.del IS NOT TRUE
 		GROUP BY s.id
-		HAVING bool_and(coalesce(btrim(s.cid::text), '') !~ '^[0-9]{10}$')$query$, sis, deleted);
+		HAVING bool_and(coalesce(btrim(s.cid::text), '') !~ '^[0-9]{10}$')$query$, students);
 	-- A school number that LOC does not have, or a school that is not selected
 	-- and shares its code with one that is.
 	RETURN QUERY EXECUTE format($query$
 		WITH unclear AS (
 			SELECT DISTINCT e.id
-			FROM %1$I.enr e
-			WHERE (e.del::text %2$s) IS NOT TRUE AND e.ed::date >= $1
-				AND (NOT e.sc = ANY ($2) OR NOT coalesce(nullif(e.hs::text, '0')::integer, e.sc) = ANY ($2)
-					OR e.sc = ANY ($3))
+			FROM %1$s AS e
+			WHERE e.del IS NOT TRUE AND e.ed >= $1
+				AND (NOT e.sc = ANY ($2) OR NOT coalesce(nullif(e.hs, 0), e.sc) = ANY ($2) OR e.sc = ANY ($3))
 			UNION
 			SELECT s.id
-			FROM %1$I.stu s
-			WHERE (s.del::text %2$s) IS NOT TRUE
-				AND NOT coalesce(nullif(nullif(btrim(s.hs::text), ''), '0')::integer, 0) = ANY ($2 || 0)
+			FROM %2$s AS s
+			WHERE s.del IS NOT TRUE AND NOT coalesce(s.hs, 0) = ANY ($2 || 0)
 		)
 		SELECT DISTINCT btrim(s.cid::text), 'SENR0002',
 			'The SIS has an enrollment of the student at a school number that LOC does not have, or at a school '
 			'that is not selected and shares its code with one that is; so it is not certain which row it is.',
 			'ENR.SC, ENR.HS or STU.HS, and LOC'
 		FROM unclear u
-			JOIN %1$I.stu s ON s.id = u.id
-		WHERE btrim(s.cid::text) <> ''$query$, sis, deleted)
+			JOIN %2$s AS s ON s.id = u.id
+		WHERE btrim(s.cid::text) <> ''$query$, enrollments, students)
 		USING (calpads.school_year_start(calpads.today()) - interval '2 years')::date,
 			(SELECT coalesce(array_agg(c.sc), '{}') FROM calpads.school c),
 			(SELECT coalesce(array_agg(c.sc), '{}') FROM calpads.school c
