@@ -33,7 +33,10 @@ OBJS = \
 	src/load.o \
 	src/load_rows.o \
 	src/new_file.o \
+	src/operation.o \
 	src/picture.o \
+	src/picture_row.o \
+	src/process.o \
 	src/query.o \
 	src/read_rows.o \
 	src/reader.o \

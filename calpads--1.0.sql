@@ -2626,11 +2626,11 @@ FROM calpads.senr_picture(calpads.current_loads('SENR'), calpads.posted_files('S
 COMMENT ON VIEW calpads.ods_senr IS
 	'what CALPADS holds: the last ODS load overlaid with every file posted since';
 
--- The two queries that the comparison reads: the 35 fields in their order and
+-- The two queries that the comparison reads: the fields in their order and
 -- types, then what the mapping found wrong.  A district's own view may have
 -- more columns, in any order, but not fewer.
 
-CREATE FUNCTION calpads.picture_fields(relation regclass, named boolean DEFAULT true) RETURNS text
+CREATE FUNCTION calpads.picture_fields(process text, relation regclass, named boolean DEFAULT true) RETURNS text
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -2639,7 +2639,7 @@ DECLARE
 	missing text;
 BEGIN
 	-- The keys of a district's own view may be padded with blanks.
-	SELECT string_agg(format(CASE WHEN relation <> 'calpads.ods_senr'::regclass
+	SELECT string_agg(format(CASE WHEN relation <> format('calpads.ods_%s', lower(process))::regclass
 				AND t.attname IN ('reporting_lea', 'school_of_attendance', 'ssid')
 				THEN 'btrim(p.%1$I::%2$s)' ELSE 'p.%1$I::%2$s' END
 				|| CASE WHEN named THEN ' AS %1$I' ELSE '' END,
@@ -2651,20 +2651,20 @@ BEGIN
 		JOIN pg_attribute t ON t.attrelid = y.typrelid AND t.attnum > 0 AND NOT t.attisdropped
 		LEFT JOIN pg_attribute r ON r.attrelid = relation AND r.attname = t.attname
 			AND r.attnum > 0 AND NOT r.attisdropped
-	WHERE y.oid = 'calpads.senr'::regtype;
+	WHERE y.oid = format('calpads.%s', lower(process))::regtype;
 	IF missing IS NOT NULL THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'undefined_column',
-			MESSAGE = format('%s lacks columns of the SENR layout', relation),
+			MESSAGE = format('%s lacks columns of the %s layout', relation, process),
 			DETAIL = format('Missing: %s.', missing),
-			HINT = 'A view of your own gives every field of calpads.senr under its name; '
-				'calpads.refresh_sis_views() renews the view of the extension.';
+			HINT = format('A view of your own gives every field of calpads.%s under its name; '
+				'calpads.refresh_sis_views() renews the view of the extension.', lower(process));
 	END IF;
 	RETURN fields;
 END;
 $$;
-COMMENT ON FUNCTION calpads.picture_fields(regclass, boolean) IS
-	'select list, with or without column names, that brings a picture into the order and types of the SENR layout';
+COMMENT ON FUNCTION calpads.picture_fields(text, regclass, boolean) IS
+	'select list, with or without column names, that brings a picture into the order and types of the layout of a process';
 
 CREATE FUNCTION calpads.baseline_leas(process text, lea text) RETURNS text[]
 	LANGUAGE plpgsql STABLE
@@ -2689,31 +2689,14 @@ $$;
 COMMENT ON FUNCTION calpads.baseline_leas(text, text) IS
 	'the LEAs that have an ODS load of the process, or an error with the way out';
 
-CREATE FUNCTION calpads.baseline_query(lea text, ssid text) RETURNS text
+CREATE FUNCTION calpads.baseline_query(process text, lea text, ssid text) RETURNS text
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
-	RETURN format('SELECT %s, NULL::text FROM calpads.ods_senr p WHERE p.reporting_lea = ANY (%L::text[])',
-			calpads.picture_fields('calpads.ods_senr'), calpads.baseline_leas('SENR', lea))
+	RETURN format('SELECT %s, NULL::text FROM %s p WHERE p.reporting_lea = ANY (%L::text[])',
+			calpads.picture_fields(process, format('calpads.ods_%s', lower(process))::regclass),
+			format('calpads.ods_%s', lower(process)), calpads.baseline_leas(process, lea))
 		|| coalesce(' AND p.ssid = ' || quote_literal(ssid), '');
-COMMENT ON FUNCTION calpads.baseline_query(text, text) IS 'the query for what CALPADS holds';
-
-CREATE FUNCTION calpads.sis_senr_view() RETURNS regclass
-	LANGUAGE plpgsql STABLE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	view_name text := format('%I.senr', calpads.setting('sis_schema'));
-BEGIN
-	IF to_regclass(view_name) IS NULL THEN
-		RAISE EXCEPTION USING
-			ERRCODE = 'undefined_table',
-			MESSAGE = format('there is no view %s', view_name),
-			HINT = 'calpads.create_sis_schema() makes it; the setting calpads.sis_schema names the schema.';
-	END IF;
-	RETURN view_name::regclass;
-END;
-$$;
-COMMENT ON FUNCTION calpads.sis_senr_view() IS 'the view senr of the SIS schema, or an error with the way out';
+COMMENT ON FUNCTION calpads.baseline_query(text, text, text) IS 'the query for what CALPADS holds of a process';
 
 CREATE FUNCTION calpads.problems_expression(view regclass) RETURNS text
 	LANGUAGE sql STABLE
@@ -2765,26 +2748,24 @@ END;
 $$;
 COMMENT ON FUNCTION calpads.check_school_codes() IS 'refuses selected schools whose LEA is not known';
 
-CREATE FUNCTION calpads.sis_query(lea text, ssid text) RETURNS text
+CREATE FUNCTION calpads.sis_query(process text, lea text, ssid text) RETURNS text
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	picture regclass := calpads.sis_view('senr');
+	picture regclass := calpads.sis_view(lower(process));
 BEGIN
 	PERFORM calpads.check_school_codes();
 	-- Rows without an LEA are read too, to be refused.
 	RETURN format('SELECT %s, %s FROM %s p WHERE (btrim(p.reporting_lea::text) = ANY (%L::text[]) '
 			'OR (length(btrim(p.reporting_lea::text)) > 0) IS NOT TRUE)',
-			calpads.picture_fields(picture),
-			CASE WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = picture
-				AND a.attname = 'problems' AND a.attnum > 0 AND NOT a.attisdropped)
-				THEN 'p.problems::text' ELSE 'NULL::text' END,
-			picture, calpads.baseline_leas('SENR', lea))
+			calpads.picture_fields(process, picture), calpads.problems_expression(picture), picture,
+			calpads.baseline_leas(process, lea))
 		|| coalesce(' AND btrim(p.ssid::text) = ' || quote_literal(ssid), '');
 END;
 $$;
-COMMENT ON FUNCTION calpads.sis_query(text, text) IS 'the query for what the SIS says CALPADS should hold';
+COMMENT ON FUNCTION calpads.sis_query(text, text, text) IS
+	'the query for what the SIS says CALPADS should hold of a process';
 
 -- A real no-show of a student with disabilities takes the start date itself
 -- as exit date of its N470 (SENR0018; spec/senr.md section 6).
@@ -2868,6 +2849,7 @@ COMMENT ON FUNCTION calpads.doubtful_students() IS
 	'students whose rows in CALPADS are not removed, because the SIS does not say clearly what they have';
 
 CREATE FUNCTION calpads.student_marks(
+	IN process text,
 	OUT id text,
 	OUT kind text,
 	OUT sentence text,
@@ -2891,10 +2873,10 @@ AS $$
 			'the student.', min(e.line_no), min(e.message)),
 		NULL, NULL
 	FROM calpads.current_load c JOIN calpads.load_error e ON e.load_id = c.load_id
-	WHERE c.process = 'SENR' AND coalesce(e.ssid, e.local_student_id) IS NOT NULL
+	WHERE c.process = student_marks.process AND coalesce(e.ssid, e.local_student_id) IS NOT NULL
 	GROUP BY 1
 $$;
-COMMENT ON FUNCTION calpads.student_marks() IS 'what is noted of single students beside the two pictures';
+COMMENT ON FUNCTION calpads.student_marks(text) IS 'what is noted of single students beside the two pictures';
 
 CREATE FUNCTION calpads.reconcile_senr(
 	IN only_lea text,
@@ -2917,7 +2899,8 @@ CREATE FUNCTION calpads.reconcile_senr(
 	OUT field text,
 	OUT value text,
 	OUT fix text,
-	OUT problems text
+	OUT problems text,
+	OUT key text
 ) RETURNS SETOF record
 	LANGUAGE c STABLE
 	SET search_path = pg_catalog, pg_temp
@@ -3485,7 +3468,7 @@ BEGIN
 		'WHERE p.school_of_attendance = ANY ($1) AND p.reporting_lea = $2 '
 		'AND p.enrollment_start_date < calpads.school_year_start(calpads.today()) '
 		'GROUP BY p.school_of_attendance HAVING count(*) >= $3 ORDER BY p.school_of_attendance LIMIT 1',
-		calpads.sis_senr_view())
+		calpads.sis_view('senr'))
 		INTO school, enrollments
 		USING absent, loaded.lea, fewest;
 	IF school IS NOT NULL THEN
@@ -3692,8 +3675,7 @@ BEGIN
 	SELECT f.file_id,
 		row_number() OVER (PARTITION BY f.file_id ORDER BY d.ssid COLLATE "C", d.enrollment_start_date,
 			d.school_of_attendance COLLATE "C"),
-		d.ssid, concat_ws('^', d.school_of_attendance, d.ssid, to_char(d.enrollment_start_date, 'YYYYMMDD')),
-		d.transaction_type, d.reason, d.explanation, d.changed, d.line
+		d.ssid, d.key, d.transaction_type, d.reason, d.explanation, d.changed, d.line
 	FROM delta d JOIN files f ON f.seq = d.file_no
 	WHERE d.kind = 'operation';
 
@@ -4162,7 +4144,7 @@ BEGIN
 	RETURN QUERY EXECUTE format('SELECT row_number() OVER (ORDER BY p.ssid COLLATE "C", '
 			'p.enrollment_start_date, p.school_of_attendance COLLATE "C"), %s FROM (%s) p '
 			'WHERE (p.ssid IN (SELECT calpads.batch_students($1))) IS TRUE ORDER BY 1',
-			calpads.senr_line_expression(), calpads.sis_query(batch.lea, NULL))
+			calpads.senr_line_expression(), calpads.sis_query('SENR', batch.lea, NULL))
 		USING batch.batch_id;
 END;
 $$;
@@ -4611,7 +4593,9 @@ CREATE FUNCTION calpads.picture_of_student(picture regclass, only_ssid text) RET
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	RETURN QUERY EXECUTE format('SELECT %s FROM %s p WHERE p.ssid = $1', calpads.picture_fields(picture), picture)
+	-- As baseline_query and sis_query: what CALPADS holds is found by its index.
+	RETURN QUERY EXECUTE format('SELECT %s FROM %s p WHERE %s = $1', calpads.picture_fields('SENR', picture), picture,
+			CASE WHEN picture = 'calpads.ods_senr'::regclass THEN 'p.ssid' ELSE 'btrim(p.ssid::text)' END)
 		USING only_ssid;
 END;
 $$;
@@ -5051,7 +5035,7 @@ BEGIN
 		)
 		UPDATE calpads.rejection_row r SET student_id = f.student_id, sc = f.sc
 		FROM found f
-		WHERE r.rejection_load_id = $1 AND r.row_no = f.row_no$query$, calpads.sis_senr_view())
+		WHERE r.rejection_load_id = $1 AND r.row_no = f.row_no$query$, calpads.sis_view('senr'))
 	USING rejection_load_id;
 END;
 $$;
@@ -5177,14 +5161,14 @@ CREATE FUNCTION calpads.legacy_senr(lea text, since date, OUT record calpads.sen
 	SET jit = off
 AS $$
 DECLARE
-	view regclass := calpads.sis_senr_view();
+	view regclass := calpads.sis_view('senr');
 BEGIN
 	RETURN QUERY EXECUTE format('SELECT ROW(%s)::calpads.senr, %s::jsonb FROM %s p '
 			'WHERE p.reporting_lea = $1 AND p.enrollment_start_date >= calpads.school_year_start(calpads.today()) '
 			'AND (calpads.setting(''no_future_dates'') <> ''on'' OR p.enrollment_start_date <= calpads.today()) '
 			'AND p.school_of_attendance IN (SELECT s.cds_school FROM calpads.school s WHERE s.selected) '
 			'AND ($2 IS NULL OR p.local_student_id IN (SELECT calpads.changed_students($2)))',
-			calpads.picture_fields(view, false), calpads.problems_expression(view), view)
+			calpads.picture_fields('SENR', view, false), calpads.problems_expression(view), view)
 		USING lea, since;
 END;
 $$;

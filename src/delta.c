@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * delta.c
- *	  The set-returning function behind calpads.senr_delta() and
- *	  calpads.senr_held(): the pictures' differences as rows.
+ *	  The set-returning functions behind senr_delta(), senr_held() and those
+ *	  of the other processes: the pictures' differences as rows.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,9 +23,8 @@
 #include "extract.h"
 #include "picture.h"
 #include "rule_book.h"
-#include "wave.h"
 
-/* Columns of calpads.reconcile_senr. */
+/* Columns of calpads.reconcile_senr; those of other processes have the program too. */
 typedef enum DeltaColumn
 {
 	DELTA_KIND,					/* operation, held or warning */
@@ -47,6 +46,8 @@ typedef enum DeltaColumn
 	DELTA_VALUE,
 	DELTA_FIX,
 	DELTA_PROBLEMS,
+	DELTA_KEY,
+	DELTA_PROGRAM,
 	DELTA_COLUMN_COUNT
 } DeltaColumn;
 
@@ -60,8 +61,9 @@ typedef struct LeaPlan
 
 typedef struct Delta
 {
+	const Process *process;
 	ReconcileOptions options;
-	TupleDesc	record_description; /* calpads.senr */
+	TupleDesc	record_description; /* the process's type */
 	Tuplestorestate *pending;	/* rows whose file_no is still shape and place */
 	TupleDesc	pending_description;
 	LeaPlan    *plans;
@@ -81,7 +83,7 @@ plan_of(Delta *delta, const char *lea)
 			return plan->plan;
 	plan = MemoryContextAllocZero(delta->call_context, sizeof(LeaPlan));
 	plan->lea = MemoryContextStrdup(delta->call_context, lea);
-	plan->plan = wave_plan_create(delta->plan_arena);
+	plan->plan = wave_plan_create(delta->plan_arena, delta->process->wave, &delta->options);
 	plan->next = delta->plans;
 	delta->plans = plan;
 	return plan->plan;
@@ -106,33 +108,36 @@ date8_datum(const char *digits)
 	return DateADTGetDatum(day);
 }
 
-static Datum
-record_datum(Delta *delta, const Enrollment *row)
+static bool
+is_date(const Delta *delta, int field)
 {
-	Datum		values[SENR_FIELD_COUNT];
-	bool		nulls[SENR_FIELD_COUNT];
+	return (delta->process->dates & FIELD_BIT(field)) != 0;
+}
 
-	for (int field = 0; field < SENR_FIELD_COUNT; field++)
+static Datum
+record_datum(Delta *delta, const PictureRow *row)
+{
+	Datum		values[PICTURE_FIELD_COUNT];
+	bool		nulls[PICTURE_FIELD_COUNT];
+
+	for (int field = 0; field < delta->process->field_count; field++)
 	{
 		const char *value = row->value[field];
 
 		nulls[field] = value == NULL;
 		if (value == NULL)
 			continue;
-		if (field == SENR_BIRTH_DATE || field == SENR_START_DATE || field == SENR_EXIT_DATE)
-			values[field] = date8_datum(value);
-		else
-			values[field] = CStringGetTextDatum(value);
+		values[field] = is_date(delta, field) ? date8_datum(value) : CStringGetTextDatum(value);
 	}
 	return HeapTupleGetDatum(heap_form_tuple(delta->record_description, values, nulls));
 }
 
 static void
-append_json_value(StringInfo json, int field, const char *value)
+append_json_value(StringInfo json, bool is_a_date, const char *value)
 {
 	if (value == NULL)
 		appendStringInfoString(json, "null");
-	else if (field == SENR_EXIT_DATE)
+	else if (is_a_date)
 		appendStringInfo(json, "\"%.4s-%.2s-%.2s\"", value, value + 4, value + 6);
 	else
 		escape_json(json, value);
@@ -140,23 +145,23 @@ append_json_value(StringInfo json, int field, const char *value)
 
 /* {"grade_level_code": ["04", "05"]} */
 static Datum
-changed_datum(const Operation *operation)
+changed_datum(const Delta *delta, const Operation *operation)
 {
 	StringInfoData json;
 
 	initStringInfo(&json);
 	appendStringInfoChar(&json, '{');
-	for (int field = 0; field < SENR_FIELD_COUNT; field++)
+	for (int field = 0; field < delta->process->field_count; field++)
 	{
-		if (!(operation->changed & SENR_BIT(field)))
+		if (!(operation->changed & FIELD_BIT(field)))
 			continue;
 		if (json.len > 1)
 			appendStringInfoChar(&json, ',');
-		escape_json(&json, senr_field_name[field]);
+		escape_json(&json, delta->process->field_name[field]);
 		appendStringInfoString(&json, ":[");
-		append_json_value(&json, field, operation->before->value[field]);
+		append_json_value(&json, is_date(delta, field), operation->before->value[field]);
 		appendStringInfoChar(&json, ',');
-		append_json_value(&json, field, operation->record->value[field]);
+		append_json_value(&json, is_date(delta, field), operation->record->value[field]);
 		appendStringInfoChar(&json, ']');
 	}
 	appendStringInfoChar(&json, '}');
@@ -166,13 +171,19 @@ changed_datum(const Operation *operation)
 /* ---- rows --------------------------------------------------------------------- */
 
 static void
-set_key(Datum *values, bool *nulls, const char *lea, const char *ssid, const Enrollment *row)
+set_key(const Delta *delta, Datum *values, bool *nulls, const char *lea, const char *ssid,
+		const PictureRow *row)
 {
+	const Process *process = delta->process;
+
 	set_text(values, nulls, DELTA_LEA, lea);
-	set_text(values, nulls, DELTA_SCHOOL, row->value[SENR_SCHOOL]);
+	set_text(values, nulls, DELTA_SCHOOL, row->value[process->school]);
 	set_text(values, nulls, DELTA_SSID, ssid);
-	set_text(values, nulls, DELTA_LOCAL_STUDENT_ID, row->value[SENR_LOCAL_STUDENT_ID]);
-	nulls[DELTA_START_DATE] = row->value[SENR_START_DATE] == NULL;
+	set_text(values, nulls, DELTA_LOCAL_STUDENT_ID, row->value[process->local_student_id]);
+	set_text(values, nulls, DELTA_KEY, process_key(delta->arena, process, row));
+	if (process->program >= 0)
+		set_text(values, nulls, DELTA_PROGRAM, row->value[process->program]);
+	nulls[DELTA_START_DATE] = row->value[process->start] == NULL;
 	values[DELTA_START_DATE] = DateADTGetDatum(row->start);
 }
 
@@ -185,16 +196,16 @@ put_operation(Delta *delta, const char *lea, const char *ssid, const Operation *
 
 	memset(nulls, true, sizeof(nulls));
 	initStringInfo(&line);
-	append_record(&line, operation->record->value, SENR_FIELD_COUNT);
+	append_record(&line, operation->record->value, delta->process->field_count);
 
 	set_text(values, nulls, DELTA_KIND, "operation");
-	set_key(values, nulls, lea, ssid, operation->record);
+	set_key(delta, values, nulls, lea, ssid, operation->record);
 	values[DELTA_FILE_NO] = Int32GetDatum(operation->shape << 8 | operation->place);
 	set_text(values, nulls, DELTA_CATEGORY, operation_category_name(operation->category));
-	set_text(values, nulls, DELTA_TRANSACTION_TYPE, operation->record->value[SENR_TRANSACTION_TYPE]);
+	set_text(values, nulls, DELTA_TRANSACTION_TYPE, operation->record->value[delta->process->transaction_type]);
 	set_text(values, nulls, DELTA_REASON, operation_reason_code(operation->reason));
 	set_text(values, nulls, DELTA_EXPLANATION, operation->explanation);
-	values[DELTA_CHANGED] = changed_datum(operation);
+	values[DELTA_CHANGED] = changed_datum(delta, operation);
 	values[DELTA_RECORD] = record_datum(delta, operation->record);
 	values[DELTA_LINE] = PointerGetDatum(cstring_to_text_with_len(line.data, line.len));
 	nulls[DELTA_FILE_NO] = nulls[DELTA_CHANGED] = nulls[DELTA_RECORD] = nulls[DELTA_LINE] = false;
@@ -211,9 +222,9 @@ put_findings(Delta *delta, const char *kind, const char *lea, const char *ssid, 
 
 		memset(nulls, true, sizeof(nulls));
 		set_text(values, nulls, DELTA_KIND, kind);
-		set_key(values, nulls, lea, ssid, finding->row);
+		set_key(delta, values, nulls, lea, ssid, finding->row);
 		set_text(values, nulls, DELTA_RULE, finding->rule);
-		set_text(values, nulls, DELTA_FIELD, finding->field >= 0 ? senr_field_name[finding->field] : NULL);
+		set_text(values, nulls, DELTA_FIELD, finding->field >= 0 ? delta->process->field_name[finding->field] : NULL);
 		set_text(values, nulls, DELTA_VALUE, finding->value);
 		set_text(values, nulls, DELTA_EXPLANATION, finding->explanation);
 		set_text(values, nulls, DELTA_FIX, finding->fix);
@@ -226,11 +237,11 @@ static void
 visit_student(void *context, const char *lea, const char *ssid, const Student *student)
 {
 	Delta	   *delta = context;
-	Reconciliation result = reconcile_student(delta->arena, student, &delta->options);
+	Reconciliation result = delta->process->reconcile(delta->arena, student, &delta->options);
 	WavePlan   *plan = plan_of(delta, lea);
 	MemoryContext old_context = MemoryContextSwitchTo(delta->student_context);
 
-	wave_plan_add(plan, result.operations, delta->options.today);
+	wave_plan_add(plan, result.operations);
 	for (const Operation *operation = result.operations; operation != NULL; operation = operation->next)
 		if (!operation->held)
 			put_operation(delta, lea, ssid, operation);
@@ -270,7 +281,7 @@ put_numbered(Delta *delta, ReturnSetInfo *result)
 }
 
 static void
-set_options(ReconcileOptions *options)
+set_options(const Process *process, ReconcileOptions *options)
 {
 	int			year,
 				month,
@@ -279,10 +290,40 @@ set_options(ReconcileOptions *options)
 	options->today = calpads_current_date();
 	options->year_start = school_year_start(options->today);
 	day_to_calendar(options->year_start, &year, &month, &day);
-	options->window_start = day_from_calendar(year - 2, 7, 1);
-	options->rules = rule_book_load(psprintf("%04d-%04d", year, year + 1), calpads_file_encoding);
+	options->window_start = day_from_calendar(year - process->window_years, 7, 1);
+	options->rules = rule_book_load(process, psprintf("%04d-%04d", year, year + 1), calpads_file_encoding);
 	options->school_name = school_directory_name;
 	options->school_context = school_directory_load();
+}
+
+static void
+reconcile(FunctionCallInfo fcinfo, const Process *process)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	const char *lea = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
+	const char *ssid = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	MemoryContext context = CurrentMemoryContext;
+	Delta		delta = {0};
+
+	InitMaterializedSRF(fcinfo, 0);
+	delta.process = process;
+	delta.pending = tuplestore_begin_heap(false, false, work_mem);
+	delta.pending_description = result->setDesc;
+	delta.record_description =
+		lookup_rowtype_tupdesc(TupleDescAttr(result->setDesc, DELTA_RECORD)->atttypid, -1);
+	delta.call_context = context;
+	delta.student_context = AllocSetContextCreate(context, "calpads student", ALLOCSET_DEFAULT_SIZES);
+	delta.arena = calpads_make_arena();
+	delta.plan_arena = calpads_make_arena();
+
+	SPI_connect();
+	set_options(process, &delta.options);
+	picture_compare(process, lea, ssid, &delta.options, visit_student, &delta);
+	SPI_finish();
+
+	put_numbered(&delta, result);
+	ReleaseTupleDesc(delta.record_description);
+	tuplestore_end(delta.pending);
 }
 
 PG_FUNCTION_INFO_V1(calpads_reconcile_senr);
@@ -295,29 +336,6 @@ PG_FUNCTION_INFO_V1(calpads_reconcile_senr);
 Datum
 calpads_reconcile_senr(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	const char *lea = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
-	const char *ssid = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
-	MemoryContext context = CurrentMemoryContext;
-	Delta		delta = {0};
-
-	InitMaterializedSRF(fcinfo, 0);
-	delta.pending = tuplestore_begin_heap(false, false, work_mem);
-	delta.pending_description = result->setDesc;
-	delta.record_description =
-		lookup_rowtype_tupdesc(TupleDescAttr(result->setDesc, DELTA_RECORD)->atttypid, -1);
-	delta.call_context = context;
-	delta.student_context = AllocSetContextCreate(context, "calpads student", ALLOCSET_DEFAULT_SIZES);
-	delta.arena = calpads_make_arena();
-	delta.plan_arena = calpads_make_arena();
-
-	SPI_connect();
-	set_options(&delta.options);
-	picture_compare(lea, ssid, &delta.options, visit_student, &delta);
-	SPI_finish();
-
-	put_numbered(&delta, result);
-	ReleaseTupleDesc(delta.record_description);
-	tuplestore_end(delta.pending);
+	reconcile(fcinfo, &senr_process);
 	return (Datum) 0;
 }

@@ -87,44 +87,24 @@ const char *const senr_field_source[SENR_FIELD_COUNT] = {
 	[SENR_EXEMPTION] = "STU.GEX",
 };
 
-static bool
-same_text(const char *a, const char *b)
-{
-	if (a == NULL || b == NULL)
-		return a == b;
-	return a == b || strcmp(a, b) == 0;
-}
-
-bool
-enrollment_has(const Enrollment *row, SenrField field, const char *text)
-{
-	return same_text(row->value[field], text);
-}
-
 bool
 enrollment_same_key(const Enrollment *a, const Enrollment *b)
 {
 	return a->start == b->start &&
-		same_text(a->value[SENR_SCHOOL], b->value[SENR_SCHOOL]) &&
-		same_text(a->value[SENR_SSID], b->value[SENR_SSID]);
+		same_value(a->value[SENR_SCHOOL], b->value[SENR_SCHOOL]) &&
+		same_value(a->value[SENR_SSID], b->value[SENR_SSID]);
 }
 
 uint64_t
 enrollment_difference(const Enrollment *a, const Enrollment *b)
 {
-	uint64_t	difference = 0;
-
-	for (int field = 0; field < SENR_FIELD_COUNT; field++)
-		if ((SENR_COMPARED & SENR_BIT(field)) &&
-			!same_text(a->value[field], b->value[field]))
-			difference |= SENR_BIT(field);
-	return difference;
+	return row_difference(a, b, SENR_COMPARED);
 }
 
 bool
 enrollment_is_no_show(const Enrollment *row)
 {
-	return enrollment_has(row, SENR_EXIT_REASON, "N470");
+	return row_has(row, SENR_EXIT_REASON, "N470");
 }
 
 bool
@@ -140,11 +120,11 @@ enrollment_is_primary(const Enrollment *row, DayNumber today)
 
 	if (enrollment_is_no_show(row))
 		return false;
-	if (enrollment_has(row, SENR_STATUS, "10"))
+	if (row_has(row, SENR_STATUS, "10"))
 		return true;
-	if (!enrollment_has(row, SENR_STATUS, "30"))
+	if (!row_has(row, SENR_STATUS, "30"))
 		return false;
-	end = row->end == ENROLLMENT_OPEN ? today : row->end;
+	end = row->end == ROW_OPEN ? today : row->end;
 	return (int64_t) end - row->start + 1 > 30;
 }
 
@@ -161,11 +141,11 @@ overlap(const Enrollment *a, const Enrollment *b)
 static const char *
 after_graduation(const Enrollment *graduation, const Enrollment *row)
 {
-	if (!enrollment_has(graduation, SENR_COMPLETION, "100") || enrollment_is_no_show(row))
+	if (!row_has(graduation, SENR_COMPLETION, "100") || enrollment_is_no_show(row))
 		return NULL;
-	if (row->end == ENROLLMENT_OPEN)
+	if (row->end == ROW_OPEN)
 		return "SENR0587";
-	if (row->end > graduation->end && !enrollment_has(row, SENR_STATUS, "20"))
+	if (row->end > graduation->end && !row_has(row, SENR_STATUS, "20"))
 		return "SENR0586";
 	return NULL;
 }
@@ -177,32 +157,13 @@ enrollment_conflict(const Enrollment *a, const Enrollment *b, DayNumber today)
 
 	if (overlap(a, b))
 	{
-		if (same_text(a->value[SENR_SCHOOL], b->value[SENR_SCHOOL]))
+		if (same_value(a->value[SENR_SCHOOL], b->value[SENR_SCHOOL]))
 			return "SENR0178";
 		if (enrollment_is_primary(a, today) && enrollment_is_primary(b, today))
 			return "SENR0027";
 	}
 	rule = after_graduation(a, b);
 	return rule != NULL ? rule : after_graduation(b, a);
-}
-
-Enrollment *
-enrollment_copy(Arena *arena, const Enrollment *row)
-{
-	Enrollment *copy = arena_allocate(arena, sizeof(Enrollment));
-
-	*copy = *row;
-	copy->next = NULL;
-	return copy;
-}
-
-void
-enrollment_set_date(Arena *arena, Enrollment *row, SenrField field, DayNumber day)
-{
-	char		digits[8];
-
-	day_to_date8(day, digits);
-	row->value[field] = arena_copy(arena, digits, sizeof(digits));
 }
 
 int

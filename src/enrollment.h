@@ -11,12 +11,7 @@
 #ifndef CALPADS_ENROLLMENT_H
 #define CALPADS_ENROLLMENT_H
 
-#include <limits.h>
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "arena.h"
-#include "field.h"
+#include "picture_row.h"
 
 /* The fields of the SENR layout, 1.01 to 1.35, by position. */
 typedef enum SenrField
@@ -59,32 +54,17 @@ typedef enum SenrField
 	SENR_FIELD_COUNT
 } SenrField;
 
-#define SENR_BIT(field) (UINT64_C(1) << (field))
-
 /* What SENR compares: 1.06 and 1.23 to 1.35 (DESIGN section 5, rule 1). */
 #define SENR_COMPARED \
-	(SENR_BIT(SENR_SCHOOL_NPS) | \
-	 ((SENR_BIT(SENR_FIELD_COUNT) - 1) & ~(SENR_BIT(SENR_STATUS) - 1)))
+	(FIELD_BIT(SENR_SCHOOL_NPS) | \
+	 ((FIELD_BIT(SENR_FIELD_COUNT) - 1) & ~(FIELD_BIT(SENR_STATUS) - 1)))
 
-/* End of an enrollment without exit date. */
-#define ENROLLMENT_OPEN INT_MAX
-
-typedef struct Enrollment
-{
-	const char *value[SENR_FIELD_COUNT];	/* NULL = blank, dates as CCYYMMDD */
-	DayNumber	start;
-	DayNumber	end;			/* last day, inclusive, or ENROLLMENT_OPEN */
-	bool		in_scope;		/* selected school, inside the window */
-	const char *problems;		/* SIS rows: what the mapping found wrong (jsonb) */
-	struct Enrollment *next;
-} Enrollment;
+/* A row of SENR; its end is the exit date. */
+typedef PictureRow Enrollment;
 
 /* Column names of the fields, and where the SIS keeps them. */
 extern const char *const senr_field_name[SENR_FIELD_COUNT];
 extern const char *const senr_field_source[SENR_FIELD_COUNT];
-
-/* Is the field empty or does it hold exactly this text? */
-extern bool enrollment_has(const Enrollment *row, SenrField field, const char *text);
 
 /* Same school of attendance, SSID and start date. */
 extern bool enrollment_same_key(const Enrollment *a, const Enrollment *b);
@@ -115,11 +95,6 @@ extern bool enrollment_is_primary(const Enrollment *row, DayNumber today);
  */
 extern const char *enrollment_conflict(const Enrollment *a, const Enrollment *b,
 									   DayNumber today);
-
-/* A copy whose fields can be changed by enrollment_set. */
-extern Enrollment *enrollment_copy(Arena *arena, const Enrollment *row);
-extern void enrollment_set_date(Arena *arena, Enrollment *row, SenrField field,
-								DayNumber day);
 
 /* Age in completed years on a day; -1 without a usable birth date. */
 extern int	enrollment_age(const Enrollment *row, DayNumber day);

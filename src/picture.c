@@ -21,10 +21,6 @@
 #include "calpads.h"
 #include "query.h"
 
-/* Column of the queries after the 35 fields: what the SIS mapping found wrong. */
-#define PROBLEMS_COLUMN SENR_FIELD_COUNT
-#define COLUMN_COUNT (SENR_FIELD_COUNT + 1)
-
 /* Memory that the rows of one portion of differing students may take. */
 #define PORTION_BYTES ((uint64) 32 * 1024 * 1024)
 #define BYTES_PER_ROW 1024
@@ -103,6 +99,7 @@ struct SchoolDirectory
 
 typedef struct Comparison
 {
+	const Process *process;
 	const ReconcileOptions *options;
 	SchoolDirectory *directory;
 	balance_hash *balances;
@@ -171,8 +168,8 @@ school_directory_name(void *directory, const char *code)
 static void
 load_marks(Comparison *comparison)
 {
-	uint64		rows = query_read("SELECT id, kind, sentence, rule, fix FROM calpads.student_marks()",
-								  0, NULL);
+	uint64		rows = query_read("SELECT id, kind, sentence, rule, fix FROM calpads.student_marks($1)",
+								  1, &comparison->process->name);
 
 	comparison->marks = make_string_table("calpads marks", sizeof(Mark));
 	for (uint64 row = 0; row < rows; row++)
@@ -238,9 +235,16 @@ column_text(TupleTableSlot *slot, int column)
 }
 
 static bool
-is_date_field(int field)
+is_date_field(const Process *process, int field)
 {
-	return field == SENR_BIRTH_DATE || field == SENR_START_DATE || field == SENR_EXIT_DATE;
+	return (process->dates & FIELD_BIT(field)) != 0;
+}
+
+/* After the fields the queries give what the SIS mapping found wrong. */
+static int
+problems_column(const Process *process)
+{
+	return process->field_count;
 }
 
 /* Bytes that are hashed together. */
@@ -277,9 +281,9 @@ digest_finish(Digest *digest)
 }
 
 static void
-digest_column(Digest *digest, TupleTableSlot *slot, int field)
+digest_column(Digest *digest, const Process *process, TupleTableSlot *slot, int field)
 {
-	if (is_date_field(field))
+	if (is_date_field(process, field))
 	{
 		if (slot->tts_isnull[field])
 			digest_add(digest, NULL, 0);
@@ -294,31 +298,32 @@ digest_column(Digest *digest, TupleTableSlot *slot, int field)
 	}
 }
 
-/* Key and compared fields of the row as one number. */
+/* Key and compared fields of the row as one number; the SSID is the student's. */
 static uint64
-row_signature(TupleTableSlot *slot)
+row_signature(const Process *process, TupleTableSlot *slot)
 {
 	Digest		digest;
 
 	digest.hash = 0;
 	digest.used = 0;
-	digest_column(&digest, slot, SENR_SCHOOL);
-	digest_column(&digest, slot, SENR_START_DATE);
-	for (int field = 0; field < SENR_FIELD_COUNT; field++)
-		if (SENR_COMPARED & SENR_BIT(field))
-			digest_column(&digest, slot, field);
+	for (int part = 0; part < process->key_count; part++)
+		if (process->key[part] != process->ssid)
+			digest_column(&digest, process, slot, process->key[part]);
+	for (int field = 0; field < process->field_count; field++)
+		if (process->compared & FIELD_BIT(field))
+			digest_column(&digest, process, slot, field);
 	return digest_finish(&digest);
 }
 
 static uint64
-student_key(TupleTableSlot *slot)
+student_key(const Process *process, TupleTableSlot *slot)
 {
 	Digest		digest;
 
 	digest.hash = 0;
 	digest.used = 0;
-	digest_column(&digest, slot, SENR_REPORTING_LEA);
-	digest_column(&digest, slot, SENR_SSID);
+	digest_column(&digest, process, slot, process->lea);
+	digest_column(&digest, process, slot, process->ssid);
 	return digest_finish(&digest);
 }
 
@@ -329,8 +334,8 @@ student_key(TupleTableSlot *slot)
 static bool
 school_in_scope(Comparison *comparison, Side side, TupleTableSlot *slot)
 {
-	FieldText	lea = column_text(slot, SENR_REPORTING_LEA);
-	FieldText	code = column_text(slot, SENR_SCHOOL);
+	FieldText	lea = column_text(slot, comparison->process->lea);
+	FieldText	code = column_text(slot, comparison->process->school);
 	char		key[NAMEDATALEN] = {0};
 	School	   *school;
 
@@ -343,6 +348,17 @@ school_in_scope(Comparison *comparison, Side side, TupleTableSlot *slot)
 	return school != NULL ? school->selected : side == SIDE_SIS;
 }
 
+/* Is the row inside the window, by the day by which the process counts it? */
+static bool
+row_in_window(Comparison *comparison, TupleTableSlot *slot)
+{
+	const Process *process = comparison->process;
+	int			field = process->window_by_end ? process->end : process->start;
+
+	return slot->tts_isnull[field] ||
+		DatumGetDateADT(slot->tts_values[field]) >= comparison->options->window_start;
+}
+
 /*
  * Is the row part of the comparison: a selected school, inside the window
  * (DESIGN section 5, rule 2), and not after today when future dates stay out?
@@ -350,15 +366,14 @@ school_in_scope(Comparison *comparison, Side side, TupleTableSlot *slot)
 static bool
 row_in_scope(Comparison *comparison, Side side, TupleTableSlot *slot)
 {
-	const ReconcileOptions *options = comparison->options;
-	DateADT		start;
+	int			start = comparison->process->start;
 
-	if (slot->tts_isnull[SENR_START_DATE])
+	if (slot->tts_isnull[start])
 		return true;			/* to be held, not to be overlooked */
-	start = DatumGetDateADT(slot->tts_values[SENR_START_DATE]);
-	if (start < options->window_start || (calpads_no_future_dates && start > options->today))
+	if (calpads_no_future_dates &&
+		DatumGetDateADT(slot->tts_values[start]) > comparison->options->today)
 		return false;
-	return school_in_scope(comparison, side, slot);
+	return row_in_window(comparison, slot) && school_in_scope(comparison, side, slot);
 }
 
 /*
@@ -366,13 +381,14 @@ row_in_scope(Comparison *comparison, Side side, TupleTableSlot *slot)
  * would look like a row to remove.
  */
 static void
-check_lea(TupleTableSlot *slot)
+check_lea(const Process *process, TupleTableSlot *slot)
 {
-	if (column_text(slot, SENR_REPORTING_LEA).length == 0)
+	if (column_text(slot, process->lea).length == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("the SIS picture has an enrollment without a reporting LEA"),
-				 errhint("Every row of the view senr in the SIS schema names its reporting_lea.")));
+				 errmsg("the SIS picture has %s without a reporting LEA", process->row_words),
+				 errhint("Every row of the view %s in the SIS schema names its reporting_lea.",
+						 process->layout)));
 }
 
 static bool
@@ -380,21 +396,22 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 {
 	PictureReceiver *receiver = (PictureReceiver *) self;
 	Comparison *comparison = receiver->comparison;
+	const Process *process = comparison->process;
 	Balance    *balance;
 	bool		found;
 
 	CHECK_FOR_INTERRUPTS();
 	slot_getallattrs(slot);
-	if (column_text(slot, SENR_SSID).length == 0)
+	if (column_text(slot, process->ssid).length == 0)
 		return true;			/* no SSID yet: the SSID request is for them */
-	check_lea(slot);
-	balance = balance_insert(comparison->balances, student_key(slot), &found);
+	check_lea(process, slot);
+	balance = balance_insert(comparison->balances, student_key(process, slot), &found);
 	if (!found)
 		balance->difference = balance->rows = 0;
 	balance->rows++;
 	if (row_in_scope(comparison, receiver->side, slot))
 	{
-		uint64		signature = row_signature(slot);
+		uint64		signature = row_signature(process, slot);
 
 		balance->difference += receiver->side == SIDE_CALPADS ? signature : -signature;
 	}
@@ -445,12 +462,12 @@ read_side(Comparison *comparison, Side side, const char *query)
 /* ---- second reading: the students that differ -------------------------------- */
 
 static const char *
-copy_field(Arena *arena, TupleTableSlot *slot, int field)
+copy_field(Arena *arena, const Process *process, TupleTableSlot *slot, int field)
 {
 	FieldText	value;
 	char		digits[8];
 
-	if (is_date_field(field))
+	if (is_date_field(process, field))
 	{
 		if (slot->tts_isnull[field])
 			return NULL;
@@ -461,33 +478,34 @@ copy_field(Arena *arena, TupleTableSlot *slot, int field)
 	return value.length == 0 ? NULL : arena_copy(arena, value.data, value.length);
 }
 
-Enrollment *
-picture_row(Arena *arena, TupleTableSlot *slot, DayNumber default_start)
+PictureRow *
+picture_row(Arena *arena, const Process *process, TupleTableSlot *slot, DayNumber default_start)
 {
-	Enrollment *row = arena_allocate(arena, sizeof(Enrollment));
+	PictureRow *row = arena_allocate(arena, sizeof(PictureRow));
 
-	for (int field = 0; field < SENR_FIELD_COUNT; field++)
-		row->value[field] = copy_field(arena, slot, field);
-	if (row->value[SENR_SCHOOL] == NULL)
-		row->value[SENR_SCHOOL] = "";
-	row->start = slot->tts_isnull[SENR_START_DATE] ? default_start :
-		DatumGetDateADT(slot->tts_values[SENR_START_DATE]);
-	row->end = slot->tts_isnull[SENR_EXIT_DATE] ? ENROLLMENT_OPEN :
-		DatumGetDateADT(slot->tts_values[SENR_EXIT_DATE]);
+	for (int field = 0; field < process->field_count; field++)
+		row->value[field] = copy_field(arena, process, slot, field);
+	if (row->value[process->school] == NULL)
+		row->value[process->school] = "";
+	row->start = slot->tts_isnull[process->start] ? default_start :
+		DatumGetDateADT(slot->tts_values[process->start]);
+	row->end = slot->tts_isnull[process->end] ? ROW_OPEN :
+		DatumGetDateADT(slot->tts_values[process->end]);
 	return row;
 }
 
-static Enrollment *
+static PictureRow *
 copy_row(Comparison *comparison, Side side, TupleTableSlot *slot)
 {
 	Arena	   *arena = comparison->arena;
+	int			problems_at = problems_column(comparison->process);
 	/* Without a start date the row is one of this year that will be held. */
-	Enrollment *row = picture_row(arena, slot, comparison->options->year_start);
+	PictureRow *row = picture_row(arena, comparison->process, slot, comparison->options->year_start);
 
 	row->in_scope = row_in_scope(comparison, side, slot);
-	if (!slot->tts_isnull[PROBLEMS_COLUMN])
+	if (!slot->tts_isnull[problems_at])
 	{
-		FieldText	problems = column_text(slot, PROBLEMS_COLUMN);
+		FieldText	problems = column_text(slot, problems_at);
 
 		row->problems = arena_copy(arena, problems.data, problems.length);
 	}
@@ -495,10 +513,10 @@ copy_row(Comparison *comparison, Side side, TupleTableSlot *slot)
 }
 
 static DifferingStudent *
-find_student(Comparison *comparison, uint64 key, const Enrollment *row)
+find_student(Comparison *comparison, uint64 key, const PictureRow *row)
 {
-	const char *lea = row->value[SENR_REPORTING_LEA] != NULL ? row->value[SENR_REPORTING_LEA] : "";
-	const char *ssid = row->value[SENR_SSID];
+	const char *lea = row->value[comparison->process->lea];
+	const char *ssid = row->value[comparison->process->ssid];
 	bool		found;
 	Portion    *portion = portion_insert(comparison->portion, key, &found);
 	DifferingStudent *student;
@@ -520,12 +538,13 @@ find_student(Comparison *comparison, uint64 key, const Enrollment *row)
 static void
 add_row(Comparison *comparison, Side side, uint64 key, TupleTableSlot *slot)
 {
-	Enrollment *row = copy_row(comparison, side, slot);
+	PictureRow *row = copy_row(comparison, side, slot);
 	Student    *student = &find_student(comparison, key, row)->student;
-	Enrollment **list = side == SIDE_CALPADS ? &student->baseline : &student->target;
+	PictureRow **list = side == SIDE_CALPADS ? &student->baseline : &student->target;
+	const char *local_id = row->value[comparison->process->local_student_id];
 
-	if (row->value[SENR_LOCAL_STUDENT_ID] != NULL)
-		apply_mark(comparison, student, psprintf("local %s", row->value[SENR_LOCAL_STUDENT_ID]));
+	if (local_id != NULL)
+		apply_mark(comparison, student, psprintf("local %s", local_id));
 	row->next = *list;
 	*list = row;
 }
@@ -543,7 +562,7 @@ collect_side(Comparison *comparison, Side side, TupleTableSlot *slot, uint64 por
 
 		CHECK_FOR_INTERRUPTS();
 		slot_getallattrs(slot);
-		key = student_key(slot);
+		key = student_key(comparison->process, slot);
 		balance = balance_lookup(comparison->balances, key);
 		if (balance->difference != 0 && (key >> 32) % portions == portion)
 			add_row(comparison, side, key, slot);
@@ -606,12 +625,12 @@ visit_differing(Comparison *comparison, TupleDesc description, StudentVisitor vi
 /* ---- the queries -------------------------------------------------------------- */
 
 static const char *
-picture_query(const char *function, const char *lea, const char *ssid)
+picture_query(const Process *process, const char *function, const char *lea, const char *ssid)
 {
-	const char *const scope[] = {lea, ssid};
+	const char *const scope[] = {process->name, lea, ssid};
 	const char *query;
 
-	if (query_read(psprintf("SELECT %s($1, $2)", function), 2, scope) != 1)
+	if (query_read(psprintf("SELECT %s($1, $2, $3)", function), 3, scope) != 1)
 		elog(ERROR, "%s gave no query", function);
 	query = query_value(0, 1);
 	return pstrdup(query);
@@ -619,31 +638,33 @@ picture_query(const char *function, const char *lea, const char *ssid)
 
 /* The shape of both queries' rows, for the tuplestores. */
 static TupleDesc
-picture_description(void)
+picture_description(const Process *process)
 {
-	TupleDesc	description = CreateTemplateTupleDesc(COLUMN_COUNT);
+	int			columns = problems_column(process) + 1;
+	TupleDesc	description = CreateTemplateTupleDesc(columns);
 
-	for (int column = 0; column < COLUMN_COUNT; column++)
-		TupleDescInitEntry(description, column + 1, column < SENR_FIELD_COUNT ?
-						   senr_field_name[column] : "problems",
-						   is_date_field(column) ? DATEOID : TEXTOID, -1, 0);
+	for (int column = 0; column < columns; column++)
+		TupleDescInitEntry(description, column + 1, column < process->field_count ?
+						   process->field_name[column] : "problems",
+						   is_date_field(process, column) ? DATEOID : TEXTOID, -1, 0);
 	return description;
 }
 
 void
-picture_compare(const char *lea, const char *ssid, const ReconcileOptions *options,
-				StudentVisitor visit, void *context)
+picture_compare(const Process *process, const char *lea, const char *ssid,
+				const ReconcileOptions *options, StudentVisitor visit, void *context)
 {
 	Comparison	comparison = {0};
 
+	comparison.process = process;
 	comparison.options = options;
 	comparison.directory = options->school_context;
 	comparison.balances = balance_create(CurrentMemoryContext, 1024, NULL);
 	comparison.arena = calpads_make_arena();
 	load_marks(&comparison);
-	read_side(&comparison, SIDE_CALPADS, picture_query("calpads.baseline_query", lea, ssid));
-	read_side(&comparison, SIDE_SIS, picture_query("calpads.sis_query", lea, ssid));
-	visit_differing(&comparison, picture_description(), visit, context);
+	read_side(&comparison, SIDE_CALPADS, picture_query(process, "calpads.baseline_query", lea, ssid));
+	read_side(&comparison, SIDE_SIS, picture_query(process, "calpads.sis_query", lea, ssid));
+	visit_differing(&comparison, picture_description(process), visit, context);
 	tuplestore_end(comparison.rows[SIDE_CALPADS]);
 	tuplestore_end(comparison.rows[SIDE_SIS]);
 }

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * picture.h
- *	  Reads what CALPADS holds (calpads.ods_senr) and what it should hold
- *	  (sis.senr), and gives the students whose rows are not the same.
+ *	  Reads what CALPADS holds (calpads.ods_senr, …) and what it should hold
+ *	  (sis.senr, …), and gives the students whose rows are not the same.
  *
  * Both sides are read once.  A student is a sum of row signatures: equal sums
  * on both sides mean equal rows, and nothing is kept of such a student.  The
@@ -19,7 +19,7 @@
 
 #include "executor/tuptable.h"
 
-#include "reconcile.h"
+#include "process.h"
 
 /* Called for each student that differs; all memory is the picture's. */
 typedef void (*StudentVisitor) (void *context, const char *lea, const char *ssid,
@@ -30,16 +30,17 @@ typedef void (*StudentVisitor) (void *context, const char *lea, const char *ssid
  * lea is NULL; of one student when ssid is given.  Needs an SPI connection.  Errors: 55000 without a baseline,
  * 42P01 / 42703 when the SIS view is missing or lacks a column.
  */
-extern void picture_compare(const char *lea, const char *ssid,
+extern void picture_compare(const Process *process, const char *lea, const char *ssid,
 							const ReconcileOptions *options,
 							StudentVisitor visit, void *context);
 
 /*
  * The row of a picture that is in the slot: the fields in the order and types
- * of calpads.senr, all of them fetched.  Without a start date it starts on the
+ * of the process's type, all of them fetched.  Without a start date it starts on the
  * day given.  Lives in the arena.
  */
-extern Enrollment *picture_row(Arena *arena, TupleTableSlot *slot, DayNumber default_start);
+extern PictureRow *picture_row(Arena *arena, const Process *process, TupleTableSlot *slot,
+							   DayNumber default_start);
 
 /* Names and selection of the schools, for scope and for sentences. */
 typedef struct SchoolDirectory SchoolDirectory;

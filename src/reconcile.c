@@ -30,33 +30,6 @@ typedef struct Work
 	Finding    *warnings;
 } Work;
 
-const char *
-operation_category_name(OperationCategory category)
-{
-	static const char *const names[] = {"Removals", "Exits", "Updates"};
-
-	return names[category];
-}
-
-const char *
-operation_reason_code(OperationReason reason)
-{
-	static const char *const codes[REASON_COUNT] = {
-		[REASON_NOT_IN_SIS] = "not_in_sis",
-		[REASON_START_MOVED] = "start_moved",
-		[REASON_SCHOOL_CHANGED] = "school_changed",
-		[REASON_EXIT_ADDED] = "exit_added",
-		[REASON_EXIT_CHANGED] = "exit_changed",
-		[REASON_EXIT_REMOVED] = "exit_removed",
-		[REASON_NO_SHOW_REVIVED] = "no_show_revived",
-		[REASON_FIELDS_CHANGED] = "fields_changed",
-		[REASON_NEW_STUDENT] = "new_student",
-		[REASON_NEW_ENROLLMENT] = "new_enrollment",
-	};
-
-	return codes[reason];
-}
-
 /* ---- findings ----------------------------------------------------------- */
 
 static void
@@ -110,7 +83,7 @@ add_operation(Work *work, const Enrollment *before, const Enrollment *target)
 
 	operation->before = before;
 	operation->target = target;
-	operation->record = enrollment_copy(work->arena, target != NULL ? target : before);
+	operation->record = row_copy(work->arena, target != NULL ? target : before);
 	operation->record->value[SENR_RECORD_TYPE] = "SENR";
 	operation->record->value[SENR_TRANSACTION_TYPE] = target != NULL ? "A" : "D";
 	operation->next = work->operations;
@@ -121,13 +94,13 @@ add_operation(Work *work, const Enrollment *before, const Enrollment *target)
 static OperationReason
 reason_of_change(const Enrollment *before, const Enrollment *target, uint64_t changed)
 {
-	if (!(changed & (SENR_BIT(SENR_EXIT_DATE) | SENR_BIT(SENR_EXIT_REASON))))
+	if (!(changed & (FIELD_BIT(SENR_EXIT_DATE) | FIELD_BIT(SENR_EXIT_REASON))))
 		return REASON_FIELDS_CHANGED;
 	if (enrollment_is_no_show(before) && !enrollment_is_no_show(target))
 		return REASON_NO_SHOW_REVIVED;
-	if (before->end == ENROLLMENT_OPEN)
+	if (before->end == ROW_OPEN)
 		return REASON_EXIT_ADDED;
-	return target->end == ENROLLMENT_OPEN ? REASON_EXIT_REMOVED : REASON_EXIT_CHANGED;
+	return target->end == ROW_OPEN ? REASON_EXIT_REMOVED : REASON_EXIT_CHANGED;
 }
 
 /*
@@ -137,8 +110,8 @@ reason_of_change(const Enrollment *before, const Enrollment *target, uint64_t ch
 static bool
 is_reopened_year(const Work *work, const Enrollment *before, const Enrollment *target)
 {
-	return target->start < work->options->year_start && target->end == ENROLLMENT_OPEN &&
-		before->end != ENROLLMENT_OPEN;
+	return target->start < work->options->year_start && target->end == ROW_OPEN &&
+		before->end != ROW_OPEN;
 }
 
 static void
@@ -247,12 +220,12 @@ may_replace(const Enrollment *a, const Enrollment *b)
 static bool
 is_better_partner(const Enrollment *row, const Enrollment *candidate, const Enrollment *best)
 {
-	bool		same = enrollment_has(candidate, SENR_SCHOOL, row->value[SENR_SCHOOL]);
+	bool		same = row_has(candidate, SENR_SCHOOL, row->value[SENR_SCHOOL]);
 	bool		best_same;
 
 	if (best == NULL)
 		return true;
-	best_same = enrollment_has(best, SENR_SCHOOL, row->value[SENR_SCHOOL]);
+	best_same = row_has(best, SENR_SCHOOL, row->value[SENR_SCHOOL]);
 	if (same != best_same)
 		return same;
 	return abs(candidate->start - row->start) < abs(best->start - row->start);
@@ -282,7 +255,7 @@ pair_with(Work *work, Operation *operation, bool (*partner) (const Operation *))
 	operation->related = best;
 	if (best == NULL)
 		return;
-	operation->reason = enrollment_has(best, SENR_SCHOOL, operation->record->value[SENR_SCHOOL]) ?
+	operation->reason = row_has(best, SENR_SCHOOL, operation->record->value[SENR_SCHOOL]) ?
 		REASON_START_MOVED : REASON_SCHOOL_CHANGED;
 }
 
@@ -339,7 +312,7 @@ keep_demographics(Work *work, Operation *operation)
 		return;
 	if (known->value[SENR_GENDER] == NULL || known->value[SENR_BIRTH_DATE] == NULL)
 		return;
-	if (enrollment_has(record, SENR_GENDER, known->value[SENR_GENDER]) &&
+	if (row_has(record, SENR_GENDER, known->value[SENR_GENDER]) &&
 		same_birth_year(record->value[SENR_BIRTH_DATE], known->value[SENR_BIRTH_DATE]))
 		return;
 	record->value[SENR_GENDER] = known->value[SENR_GENDER];
@@ -376,7 +349,7 @@ make_no_show(Work *work, Operation *operation)
 	operation->no_show = true;
 	record->value[SENR_TRANSACTION_TYPE] = "A";
 	record->end = real ? record->start : record->start - 1;
-	enrollment_set_date(work->arena, record, SENR_EXIT_DATE, record->end);
+	row_set_date(work->arena, record, SENR_EXIT_DATE, record->end);
 	record->value[SENR_EXIT_REASON] = "N470";
 	record->value[SENR_COMPLETION] = NULL;
 	record->value[SENR_RECEIVER_SCHOOL] = NULL;
@@ -384,7 +357,7 @@ make_no_show(Work *work, Operation *operation)
 	record->value[SENR_MERIT_DIPLOMA] = NULL;
 	record->value[SENR_BILITERACY] = NULL;
 	record->value[SENR_EXEMPTION] = NULL;
-	if (enrollment_has(record, SENR_STATUS, "20"))
+	if (row_has(record, SENR_STATUS, "20"))
 		record->value[SENR_STATUS] = "10";	/* SENR0302 */
 	operation->changed = enrollment_difference(operation->before, record);
 }
@@ -393,8 +366,8 @@ make_no_show(Work *work, Operation *operation)
 static bool
 is_better_no_show(const Enrollment *row, const Enrollment *best)
 {
-	bool		secondary = enrollment_has(row, SENR_STATUS, "20");
-	bool		best_secondary = enrollment_has(best, SENR_STATUS, "20");
+	bool		secondary = row_has(row, SENR_STATUS, "20");
+	bool		best_secondary = row_has(best, SENR_STATUS, "20");
 
 	if (secondary != best_secondary)
 		return best_secondary;
@@ -443,7 +416,7 @@ has_two_local_ids(const Enrollment *rows)
 {
 	for (const Enrollment *row = rows; row != NULL; row = row->next)
 		if (row->value[SENR_LOCAL_STUDENT_ID] != NULL &&
-			!enrollment_has(rows, SENR_LOCAL_STUDENT_ID, row->value[SENR_LOCAL_STUDENT_ID]))
+			!row_has(rows, SENR_LOCAL_STUDENT_ID, row->value[SENR_LOCAL_STUDENT_ID]))
 			return true;
 	return false;
 }
@@ -645,11 +618,44 @@ hold_unreplaced(Work *work)
 	return false;
 }
 
+/* ---- the order of the files ------------------------------------------------ */
+
+static const char *
+conflict_in_order(const Enrollment *a, const Enrollment *b, const ReconcileOptions *options)
+{
+	return enrollment_conflict(a, b, options->today);
+}
+
+/*
+ * Of two ready operations, which goes first?  Exits before updates, start
+ * dates in order, closed rows before the open one, a graduation after
+ * everything else (nothing may be open or exit later than it: SENR0586,
+ * SENR0587).
+ */
+static bool
+goes_before(const Operation *a, const Operation *b)
+{
+	bool		a_graduates = row_has(a->record, SENR_COMPLETION, "100");
+	bool		b_graduates = row_has(b->record, SENR_COMPLETION, "100");
+
+	if (a->category != b->category)
+		return a->category < b->category;
+	if (a_graduates != b_graduates)
+		return b_graduates;
+	if (a->record->start != b->record->start)
+		return a->record->start < b->record->start;
+	if (a->record->end != b->record->end)
+		return a->record->end < b->record->end;
+	return strcmp(a->record->value[SENR_SCHOOL], b->record->value[SENR_SCHOOL]) < 0;
+}
+
+const WaveRules senr_wave_rules = {conflict_in_order, goes_before, false};
+
 /* Operations that wait for each other: one of them is held. */
 static bool
 hold_stuck(Work *work)
 {
-	Operation  *stuck = wave_order(work->operations, work->options->today);
+	Operation  *stuck = wave_order(work->operations, &senr_wave_rules, work->options);
 
 	if (stuck == NULL)
 		return false;
@@ -770,7 +776,7 @@ static void
 warn_of_demographics(Work *work, const Operation *operation)
 {
 	const Enrollment *target = operation->target;
-	SenrField	field = enrollment_has(target, SENR_GENDER, operation->record->value[SENR_GENDER]) ?
+	SenrField	field = row_has(target, SENR_GENDER, operation->record->value[SENR_GENDER]) ?
 		SENR_BIRTH_DATE : SENR_GENDER;
 
 	add_finding(work, &work->warnings, target, "SENR0035", field, "CALPADS has another gender or birth year; "

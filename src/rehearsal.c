@@ -287,7 +287,7 @@ static void
 replay_batch(Replay *replay)
 {
 	Rehearsal  *rehearsal = rehearsal_create(calpads_make_arena(), replay->lea, calpads_current_date(),
-											 rule_book_load(current_academic_year(), replay->encoding));
+											 rule_book_load(&senr_process, current_academic_year(), replay->encoding));
 
 	replay->rehearsal = rehearsal;
 	each_line(rehearsal, "SELECT line_no, line FROM calpads.rehearsal_state($1::bigint)",

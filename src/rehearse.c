@@ -18,7 +18,7 @@ typedef struct Row
 	const char *text;			/* the fields one after the other, each ended by NUL */
 	uint32_t	offset[SENR_FIELD_COUNT];
 	DayNumber	start;			/* REHEARSAL_NO_DAY when blank or no date */
-	DayNumber	end;			/* last day, ENROLLMENT_OPEN, or REHEARSAL_NO_DAY when no date */
+	DayNumber	end;			/* last day, ROW_OPEN, or REHEARSAL_NO_DAY when no date */
 	struct Row *next;			/* of the student */
 } Row;
 
@@ -137,7 +137,7 @@ read_row(Rehearsal *rehearsal, const char *line)
 	if (!split(text, row->offset))
 		return NULL;
 	row->start = day_of(row, SENR_START_DATE, REHEARSAL_NO_DAY);
-	row->end = day_of(row, SENR_EXIT_DATE, ENROLLMENT_OPEN);
+	row->end = day_of(row, SENR_EXIT_DATE, ROW_OPEN);
 	return row;
 }
 
@@ -278,7 +278,7 @@ is_no_show(const Row *row)
 static bool
 is_primary(const Row *row, DayNumber today)
 {
-	int64_t		last_day = row->end == ENROLLMENT_OPEN ? today : row->end;
+	int64_t		last_day = row->end == ROW_OPEN ? today : row->end;
 
 	return says(row, SENR_STATUS, "10") ||
 		(says(row, SENR_STATUS, "30") && last_day - row->start >= 30);
@@ -316,14 +316,14 @@ graduates(const Row *row)
 static bool
 exits_after(const Row *row, const Row *graduation)
 {
-	return graduates(graduation) && row->end != ENROLLMENT_OPEN && row->end > graduation->end &&
+	return graduates(graduation) && row->end != ROW_OPEN && row->end > graduation->end &&
 		!says(row, SENR_STATUS, "20") && !is_no_show(row);
 }
 
 static bool
 is_open_beside(const Row *row, const Row *graduation)
 {
-	return graduates(graduation) && row->end == ENROLLMENT_OPEN && !is_no_show(row);
+	return graduates(graduation) && row->end == ROW_OPEN && !is_no_show(row);
 }
 
 /* ---- reasons ------------------------------------------------------------------ */
@@ -388,7 +388,7 @@ row_words(Arena *arena, const Row *row)
 {
 	const char *start = date_words(arena, row->start);
 
-	if (row->end == ENROLLMENT_OPEN)
+	if (row->end == ROW_OPEN)
 		return arena_print(arena, "the enrollment at school %s from %s, which is open",
 						   text_of(row, SENR_SCHOOL), start);
 	return arena_print(arena, "the enrollment at school %s from %s to %s", text_of(row, SENR_SCHOOL),

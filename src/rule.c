@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * rule.c
- *	  CALPADS' rules about SENR records: what is asked, and how severe it is.
+ *	  CALPADS' rules about records: what is asked, and how severe it is.
  *
  * The tests themselves are in rule_fields.c (each field by itself),
  * rule_enrollment.c (fields against each other), rule_person.c (age and
@@ -14,6 +14,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "process.h"
 
 /* ---- the book ----------------------------------------------------------------- */
 
@@ -81,15 +83,15 @@ suspect(Check *check, const char *rule, int field, const char *explanation)
 /* ---- what the tests have in common ---------------------------------------------- */
 
 const char *
-value_of(const Check *check, SenrField field)
+value_of(const Check *check, int field)
 {
 	return check->record->value[field];
 }
 
 bool
-has(const Check *check, SenrField field, const char *text)
+has(const Check *check, int field, const char *text)
 {
-	return enrollment_has(check->record, field, text);
+	return row_has(check->record, field, text);
 }
 
 bool
@@ -157,10 +159,11 @@ knows_first(const PairSet *set, const char *first)
 
 /* ---- the questions -------------------------------------------------------------- */
 
-static void
-check_record(Check *check)
+void
+check_senr_record(Check *check)
 {
 	check_fields(check);
+	check_local_student_id(check);
 	check_enrollment(check);
 	check_person(check);
 	check_schools(check);
@@ -172,7 +175,7 @@ rule_check(Arena *arena, const RuleBook *book, const Enrollment *record, DayNumb
 	Check		check = {arena, book, record, NULL, 0, today, RULE_FATAL, NULL, NULL};
 
 	check.end = &check.first;
-	check_record(&check);
+	book->process->check_record(&check);
 	return check.first;
 }
 
@@ -193,7 +196,7 @@ rule_check_beside(Arena *arena, const RuleBook *book, const Enrollment *record,
 	Check		check = {arena, book, record, rows, count, today, RULE_FATAL, NULL, NULL};
 
 	check.end = &check.first;
-	check_other_rows(&check);
+	book->process->check_beside(&check);
 	return check.first;
 }
 
@@ -204,7 +207,7 @@ rule_warnings(Arena *arena, const RuleBook *book, const Enrollment *record,
 	Check		check = {arena, book, record, rows, count, today, RULE_WARNING, NULL, NULL};
 
 	check.end = &check.first;
-	check_record(&check);
-	check_other_rows(&check);
+	book->process->check_record(&check);
+	book->process->check_beside(&check);
 	return check.first;
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * rule.h
- *	  CALPADS' rules about SENR records.
+ *	  CALPADS' rules about records.
  *
  * Which rules exist, since when, and whether they refuse or warn, is data
  * (calpads.rule); what they test is here.  Server-free: includes no
@@ -94,9 +94,10 @@ typedef struct Institution
 
 typedef struct RuleBook
 {
+	const struct Process *process;	/* whose records the rules are about */
 	int			rule_count;
 	const Rule *rules;			/* sorted by number; one that is missing does not fire */
-	const Layout *layout;		/* the fields of SenrField in their order */
+	const Layout *layout;		/* the fields of the process in their order */
 	int			codeset_count;
 	const CodeSet *codesets;	/* sorted by name */
 	PairSet		exit_completion;
@@ -116,7 +117,7 @@ typedef struct RuleBook
 typedef struct Violation
 {
 	const char *rule;
-	int			field;			/* SenrField */
+	int			field;			/* of the process */
 	const char *explanation;
 	const char *fix;			/* SIS table and column; NULL: those of the field */
 	struct Violation *next;

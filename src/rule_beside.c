@@ -17,9 +17,9 @@
 static bool
 is_graduation(const Enrollment *row)
 {
-	return enrollment_has(row, SENR_EXIT_REASON, "E230") &&
-		(enrollment_has(row, SENR_COMPLETION, "100") || enrollment_has(row, SENR_COMPLETION, "106") ||
-		 enrollment_has(row, SENR_COMPLETION, "250"));
+	return row_has(row, SENR_EXIT_REASON, "E230") &&
+		(row_has(row, SENR_COMPLETION, "100") || row_has(row, SENR_COMPLETION, "106") ||
+		 row_has(row, SENR_COMPLETION, "250"));
 }
 
 static void
@@ -46,7 +46,7 @@ has_open_primary(const Check *check)
 	{
 		const Enrollment *row = check->rows[i];
 
-		if (row != check->record && row->end == ENROLLMENT_OPEN && row->start <= check->record->start &&
+		if (row != check->record && row->end == ROW_OPEN && row->start <= check->record->start &&
 			enrollment_is_primary(row, check->today))
 			return true;
 	}
@@ -56,7 +56,7 @@ has_open_primary(const Check *check)
 static void
 check_open_short_term(Check *check)
 {
-	if (has(check, SENR_STATUS, "30") && check->record->end == ENROLLMENT_OPEN && !has_open_primary(check))
+	if (has(check, SENR_STATUS, "30") && check->record->end == ROW_OPEN && !has_open_primary(check))
 		break_rule(check, "SENR0185", SENR_STATUS, "An open short-term enrollment (30) stands beside an open "
 				   "primary enrollment that began no later; this LEA has none.");
 }
@@ -64,7 +64,7 @@ check_open_short_term(Check *check)
 static bool
 same_school(const Check *check, const Enrollment *row)
 {
-	return enrollment_has(row, SENR_SCHOOL, value_of(check, SENR_SCHOOL));
+	return row_has(row, SENR_SCHOOL, value_of(check, SENR_SCHOOL));
 }
 
 static bool
@@ -89,7 +89,7 @@ is_newest(const Check *check)
 static void
 check_update_exit(Check *check)
 {
-	if (!has(check, SENR_EXIT_REASON, "E150") || check->record->end == ENROLLMENT_OPEN ||
+	if (!has(check, SENR_EXIT_REASON, "E150") || check->record->end == ROW_OPEN ||
 		goes_on(check))
 		return;
 	if (is_newest(check))

@@ -58,12 +58,13 @@ grade_value(uint64 row, int column)
 static void
 load_rules(RuleBook *book, const char *academic_year, MemoryContext context)
 {
+	const char *const scope[] = {book->process->name, academic_year};
 	uint64		rows = query_read("SELECT number, coalesce(reported_as, number), "
 								  " severity = 'fatal' AND NOT certification "
-								  "FROM calpads.rule WHERE process = 'SENR' AND active "
-								  " AND $1 COLLATE \"C\" BETWEEN coalesce(first_year, '') "
+								  "FROM calpads.rule WHERE process = $1 AND active "
+								  " AND $2 COLLATE \"C\" BETWEEN coalesce(first_year, '') "
 								  "  AND coalesce(last_year, '9999') "
-								  "ORDER BY number COLLATE \"C\"", 1, &academic_year);
+								  "ORDER BY number COLLATE \"C\"", 2, scope);
 	Rule	   *rules = MemoryContextAllocZero(context, (rows + 1) * sizeof(Rule));
 
 	for (uint64 row = 0; row < rows; row++)
@@ -76,25 +77,26 @@ load_rules(RuleBook *book, const char *academic_year, MemoryContext context)
 	book->rules = rules;
 }
 
-/* The fields by their SenrField; one that the year does not have asks nothing. */
+/* The fields by their position in the process; one that the year does not have asks nothing. */
 static void
 load_layout(RuleBook *book, const char *academic_year)
 {
-	const Layout *read = layout_catalog_read("senr", academic_year);
+	const Process *process = book->process;
+	const Layout *read = layout_catalog_read(process->layout, academic_year);
 	Layout	   *layout = palloc(sizeof(Layout));
-	LayoutField *fields = palloc0(SENR_FIELD_COUNT * sizeof(LayoutField));
+	LayoutField *fields = palloc0(process->field_count * sizeof(LayoutField));
 
 	*layout = *read;
-	layout->field_count = layout->min_field_count = SENR_FIELD_COUNT;
+	layout->field_count = layout->min_field_count = process->field_count;
 	layout->fields = fields;
-	for (int field = 0; field < SENR_FIELD_COUNT; field++)
+	for (int field = 0; field < process->field_count; field++)
 	{
-		int			position = layout_field_position(read, senr_field_name[field]);
+		int			position = layout_field_position(read, process->field_name[field]);
 
 		if (position >= 0)
 			fields[field] = read->fields[position];
 		else
-			fields[field].name = fields[field].label = senr_field_name[field];
+			fields[field].name = fields[field].label = process->field_name[field];
 	}
 	book->layout = layout;
 }
@@ -233,11 +235,12 @@ fits_windows_1252(const char *value)
 }
 
 const RuleBook *
-rule_book_load(const char *academic_year, int encoding)
+rule_book_load(const Process *process, const char *academic_year, int encoding)
 {
 	MemoryContext context = CurrentMemoryContext;
 	RuleBook   *book = palloc0(sizeof(RuleBook));
 
+	book->process = process;
 	load_rules(book, academic_year, context);
 	load_layout(book, academic_year);
 	load_codesets(book, context);

@@ -11,13 +11,14 @@
 
 #include "postgres.h"
 
-#include "rule.h"
+#include "process.h"
 
 /*
- * The rules for SENR records in the given academic year ("2025-2026") and in
+ * The rules for records of the process in the given academic year ("2025-2026") and in
  * files of the given encoding (a pg_enc), in the current memory context.
  * Needs an SPI connection.
  */
-extern const RuleBook *rule_book_load(const char *academic_year, int encoding);
+extern const RuleBook *rule_book_load(const Process *process, const char *academic_year,
+									  int encoding);
 
 #endif							/* CALPADS_RULE_BOOK_H */

@@ -37,8 +37,8 @@ extern void break_rule_at(Check *check, const char *rule, int field, const char 
 extern void suspect(Check *check, const char *rule, int field, const char *explanation);
 
 /* The value of a field, NULL when it is blank; and whether it is this one. */
-extern const char *value_of(const Check *check, SenrField field);
-extern bool has(const Check *check, SenrField field, const char *text);
+extern const char *value_of(const Check *check, int field);
+extern bool has(const Check *check, int field, const char *text);
 
 extern bool is_digits(const char *text, size_t length);
 
@@ -60,6 +60,12 @@ extern void check_enrollment(Check *check);
 extern void check_person(Check *check);
 extern void check_schools(Check *check);
 extern void check_other_rows(Check *check);
+
+/* All rules about a SENR record by itself. */
+extern void check_senr_record(Check *check);
+
+/* Only SENR has room for more than the other files. */
+extern void check_local_student_id(Check *check);
 
 /* Part of check_fields: may every value be written in the encoding of the files? */
 extern void check_encoding(Check *check);

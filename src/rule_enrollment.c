@@ -83,7 +83,7 @@ check_start(Check *check)
 	if (record->start > six_months_after(check->today))
 		break_rule(check, "SENR-START-RANGE", SENR_START_DATE, "The start date is more than six months "
 				   "ahead.");
-	if (record->end == ENROLLMENT_OPEN && school_year(record->start) < school_year(check->today))
+	if (record->end == ROW_OPEN && school_year(record->start) < school_year(check->today))
 		break_rule(check, "CERT112", SENR_EXIT_DATE, "The enrollment of an earlier year has no exit; CALPADS "
 				   "wants it closed before August 16.");
 }
@@ -120,7 +120,7 @@ check_exit_date(Check *check)
 	const Enrollment *record = check->record;
 	bool		no_show = enrollment_is_no_show(record);
 
-	if (record->end == ENROLLMENT_OPEN || value_of(check, SENR_EXIT_REASON) == NULL)
+	if (record->end == ROW_OPEN || value_of(check, SENR_EXIT_REASON) == NULL)
 		return;
 	if (no_show && record->end != record->start && record->end != record->start - 1)
 		break_rule(check, "SENR0018", SENR_EXIT_DATE, "A no-show (N470) exits on its start date or on the "
@@ -231,7 +231,7 @@ check_graduation(Check *check)
 {
 	const Enrollment *record = check->record;
 
-	if (value_of(check, SENR_EXEMPTION) == NULL && record->end != ENROLLMENT_OPEN &&
+	if (value_of(check, SENR_EXEMPTION) == NULL && record->end != ROW_OPEN &&
 		record->end > day_from_calendar(2023, 6, 30))
 		break_rule(check, "SENR0632", SENR_EXEMPTION, "A graduate who left after 06/30/2023 needs the "
 				   "graduation exemption, Y or N.");
@@ -250,9 +250,9 @@ check_short_term(Check *check)
 		break_rule(check, "SENR0187", SENR_STATUS,
 				   arena_print(check->arena, "A short-term enrollment (30) lasts at most 30 days; this one "
 							   "has %d%s.",
-							   (record->end == ENROLLMENT_OPEN ? check->today : record->end) -
+							   (record->end == ROW_OPEN ? check->today : record->end) -
 							   record->start + 1,
-							   record->end == ENROLLMENT_OPEN ? " until today" : ""));
+							   record->end == ROW_OPEN ? " until today" : ""));
 }
 
 void

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "process.h"
+
 /*
  * Nothing inside a value may look like the end of a field or of a record:
  * the file has no quotes (spec/senr.md section 2).
@@ -50,7 +52,7 @@ check_encodable(Check *check, int field, const char *value)
 void
 check_encoding(Check *check)
 {
-	for (int field = 0; field < SENR_FIELD_COUNT; field++)
+	for (int field = 0; field < check->book->process->field_count; field++)
 		if (check->record->value[field] != NULL)
 			check_encodable(check, field, check->record->value[field]);
 }
@@ -100,7 +102,7 @@ compare_code(const void *key, const void *member)
 static void
 check_unknown_code(Check *check, int field, const CodeSet *set)
 {
-	if (field == SENR_TRANSACTION_TYPE)
+	if (field == check->book->process->transaction_type)
 		break_rule(check, "GERR0008", field, "The transaction type is neither blank nor A, D or R.");
 	else if (set->complete)
 		break_rule(check, "GERR0002", field, "The value is not a code of CALPADS; a local code has no "
@@ -110,12 +112,22 @@ check_unknown_code(Check *check, int field, const CodeSet *set)
 				"be incomplete.");
 }
 
+/* The academic year by which codes go, by its first calendar year. */
+static int
+code_year(const Check *check)
+{
+	int			field = check->book->process->code_year;
+	const char *year = field >= 0 ? value_of(check, field) : NULL;
+
+	return year != NULL ? atoi(year) : school_year(check->record->start);
+}
+
 /* GERR0002 and GERR0007 (the academic year of the record counts), GERR0008. */
 static void
 check_code(Check *check, int field, const char *value)
 {
 	const CodeSet *set = find_codeset(check->book, check->book->layout->fields[field].codeset);
-	int			year = school_year(check->record->start);
+	int			year = code_year(check);
 	const Code *code;
 
 	if (set == NULL)
@@ -126,13 +138,13 @@ check_code(Check *check, int field, const char *value)
 	else if (year < code->first_year || year > code->last_year)
 		break_rule(check, "GERR0007", field,
 				   arena_print(check->arena, "The code is not valid in %d-%d, the school year of the "
-							   "enrollment.", year, year + 1));
+							   "%s.", year, year + 1, check->book->process->row_word));
 }
 
 /* What only this project asks of the local student id (spec/sinf_sela_sprg.md). */
 #define LOCAL_STUDENT_ID_LENGTH 15
 
-static void
+void
 check_local_student_id(Check *check)
 {
 	const char *id = value_of(check, SENR_LOCAL_STUDENT_ID);
@@ -147,7 +159,7 @@ check_fields(Check *check)
 {
 	const LayoutField *fields = check->book->layout->fields;
 
-	for (int field = 0; field < SENR_FIELD_COUNT; field++)
+	for (int field = 0; field < check->book->process->field_count; field++)
 	{
 		const char *value = value_of(check, field);
 
@@ -156,5 +168,4 @@ check_fields(Check *check)
 		if (value != NULL && check_form(check, field, value))
 			check_code(check, field, value);
 	}
-	check_local_student_id(check);
 }

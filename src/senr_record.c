@@ -48,7 +48,7 @@ record_of_datum(Arena *arena, HeapTupleHeader datum)
 	tuple.t_data = datum;
 	ExecStoreHeapTuple(&tuple, slot, false);
 	slot_getallattrs(slot);
-	record = picture_row(arena, slot, school_year_start(calpads_current_date()));
+	record = picture_row(arena, &senr_process, slot, school_year_start(calpads_current_date()));
 	ExecDropSingleTupleTableSlot(slot);
 	ReleaseTupleDesc(description);
 	return record;
@@ -64,7 +64,7 @@ book_of_query(FmgrInfo *function)
 
 		SPI_connect();
 		old_context = MemoryContextSwitchTo(function->fn_mcxt);
-		function->fn_extra = (void *) rule_book_load(current_academic_year(), calpads_file_encoding);
+		function->fn_extra = (void *) rule_book_load(&senr_process, current_academic_year(), calpads_file_encoding);
 		MemoryContextSwitchTo(old_context);
 		SPI_finish();
 	}

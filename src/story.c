@@ -56,7 +56,7 @@ exit_words(Arena *arena, const Enrollment *row)
 {
 	const char *reason = row->value[SENR_EXIT_REASON];
 
-	if (row->end == ENROLLMENT_OPEN)
+	if (row->end == ROW_OPEN)
 		return "no exit";
 	return arena_print(arena, "an exit on %s with %s", story_date(arena, row->end),
 					   reason != NULL ? reason : "no exit reason");
@@ -68,7 +68,7 @@ story_enrollment(Arena *arena, const ReconcileOptions *options, const Enrollment
 	const char *school = story_school(arena, options, row);
 	const char *start = story_date(arena, row->start);
 
-	if (row->end == ENROLLMENT_OPEN)
+	if (row->end == ROW_OPEN)
 		return arena_print(arena, "the enrollment at %s from %s, which is open", school, start);
 	return arena_print(arena, "the enrollment at %s from %s to %s", school, start,
 					   story_date(arena, row->end));
@@ -87,7 +87,7 @@ change_words(Arena *arena, const Operation *operation, uint64_t mask)
 	const char *words = "";
 
 	for (int field = 0; field < SENR_FIELD_COUNT; field++)
-		if (operation->changed & mask & SENR_BIT(field))
+		if (operation->changed & mask & FIELD_BIT(field))
 			words = arena_print(arena, "%s%s%s %s instead of %s", words, *words ? ", " : "",
 								field_words[field],
 								value_words(operation->record->value[field]),
@@ -95,7 +95,7 @@ change_words(Arena *arena, const Operation *operation, uint64_t mask)
 	return words;
 }
 
-#define EXIT_FIELDS (SENR_BIT(SENR_EXIT_DATE) | SENR_BIT(SENR_EXIT_REASON))
+#define EXIT_FIELDS (FIELD_BIT(SENR_EXIT_DATE) | FIELD_BIT(SENR_EXIT_REASON))
 
 static const char *
 also_changes(Arena *arena, const Operation *operation)
@@ -135,7 +135,7 @@ removal_story(Arena *arena, const ReconcileOptions *options, const Operation *op
 {
 	const char *cause = removal_cause(arena, options, operation);
 	const char *follows = operation->related != NULL ? " The right one is added by a later file." : "";
-	bool		was_secondary = enrollment_has(operation->before, SENR_STATUS, "20");
+	bool		was_secondary = row_has(operation->before, SENR_STATUS, "20");
 
 	if (!operation->no_show)
 		return arena_print(arena, "%s This row is deleted; the student has other rows in CALPADS.%s",

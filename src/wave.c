@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-/* Students with more exits and updates than this are posted in one fixed order. */
+/* Groups with more exits and updates than this are posted in one fixed order. */
 #define GRAPH_SIZE 10
 #define GRAPH_STATES (1 << GRAPH_SIZE)
 
@@ -21,12 +21,13 @@
 #define MAX_FILES (3 * RECONCILE_MAX_ROWS)
 
 /*
- * What the exits and updates of one student need: operation i is an update or
+ * What exits and updates of one student need: operation i is an update or
  * an exit, and comes after the operations in needs[i].
  */
 typedef struct Shape
 {
 	int			count;
+	bool		many;			/* a file may hold several of the operations */
 	bool		update[RECONCILE_MAX_ROWS];
 	bool		chain;			/* more than GRAPH_SIZE: each one needs the one before */
 	unsigned	needs[GRAPH_SIZE];
@@ -45,6 +46,8 @@ typedef struct Progress
 struct WavePlan
 {
 	Arena	   *arena;
+	const WaveRules *rules;
+	const ReconcileOptions *options;
 	bool		removals;
 	Shape	   *shapes;
 	int			shape_count;
@@ -63,10 +66,11 @@ struct WavePlan
  * was.  Afterwards they go together: what does not has been held before.
  */
 static bool
-waits_for(const Operation *later, const Operation *earlier, DayNumber today)
+waits_for(const Operation *later, const Operation *earlier, const WaveRules *rules,
+		  const ReconcileOptions *options)
 {
 	return later != earlier && earlier->before != NULL &&
-		enrollment_conflict(later->record, earlier->before, today) != NULL;
+		rules->conflict(later->record, earlier->before, options) != NULL;
 }
 
 static bool
@@ -76,45 +80,23 @@ is_open(const Operation *operation)
 }
 
 static bool
-is_ready(const Operation *operation, const Operation *all, DayNumber today)
+is_ready(const Operation *operation, const Operation *all, const WaveRules *rules,
+		 const ReconcileOptions *options)
 {
 	for (const Operation *other = all; other != NULL; other = other->next)
-		if (is_open(other) && waits_for(operation, other, today))
+		if (is_open(other) && waits_for(operation, other, rules, options))
 			return false;
 	return true;
 }
 
-/*
- * Of two ready operations, which goes first?  Exits before updates, start
- * dates in order, closed rows before the open one, a graduation after
- * everything else (nothing may be open or exit later than it: SENR0586,
- * SENR0587).
- */
-static bool
-goes_before(const Operation *a, const Operation *b)
-{
-	bool		a_graduates = enrollment_has(a->record, SENR_COMPLETION, "100");
-	bool		b_graduates = enrollment_has(b->record, SENR_COMPLETION, "100");
-
-	if (a->category != b->category)
-		return a->category < b->category;
-	if (a_graduates != b_graduates)
-		return b_graduates;
-	if (a->record->start != b->record->start)
-		return a->record->start < b->record->start;
-	if (a->record->end != b->record->end)
-		return a->record->end < b->record->end;
-	return strcmp(a->record->value[SENR_SCHOOL], b->record->value[SENR_SCHOOL]) < 0;
-}
-
 static Operation *
-next_ready(Operation *operations, DayNumber today)
+next_ready(Operation *operations, const WaveRules *rules, const ReconcileOptions *options)
 {
 	Operation  *next = NULL;
 
 	for (Operation *operation = operations; operation != NULL; operation = operation->next)
-		if (is_open(operation) && is_ready(operation, operations, today) &&
-			(next == NULL || goes_before(operation, next)))
+		if (is_open(operation) && is_ready(operation, operations, rules, options) &&
+			(next == NULL || rules->goes_before(operation, next)))
 			next = operation;
 	return next;
 }
@@ -139,13 +121,13 @@ place_removals(Operation *operations)
 }
 
 Operation *
-wave_order(Operation *operations, DayNumber today)
+wave_order(Operation *operations, const WaveRules *rules, const ReconcileOptions *options)
 {
 	Operation  *next;
 	int			place = 0;
 
 	place_removals(operations);
-	while ((next = next_ready(operations, today)) != NULL)
+	while ((next = next_ready(operations, rules, options)) != NULL)
 		next->place = place++;
 	return first_open(operations);
 }
@@ -153,13 +135,25 @@ wave_order(Operation *operations, DayNumber today)
 /* ---- shapes ----------------------------------------------------------------- */
 
 WavePlan *
-wave_plan_create(Arena *arena)
+wave_plan_create(Arena *arena, const WaveRules *rules, const ReconcileOptions *options)
 {
 	WavePlan   *plan = arena_allocate(arena, sizeof(WavePlan));
 
 	plan->arena = arena;
+	plan->rules = rules;
+	plan->options = options;
 	return plan;
 }
+
+/*
+ * The exits and updates of a student that have to do with each other.  Where a
+ * file holds one record of a student all of them have.
+ */
+typedef struct Group
+{
+	Operation  *member[RECONCILE_MAX_ROWS];	/* in the order of their places */
+	int			count;
+} Group;
 
 static bool
 is_placed(const Operation *operation)
@@ -168,28 +162,26 @@ is_placed(const Operation *operation)
 }
 
 static void
-describe_shape(Shape *shape, const Operation *operations, DayNumber today)
+describe_shape(const WavePlan *plan, Shape *shape, const Group *group)
 {
 	memset(shape, 0, sizeof(*shape));
-	for (const Operation *operation = operations; operation != NULL; operation = operation->next)
-		if (is_placed(operation))
-		{
-			shape->count++;
-			shape->update[operation->place] = operation->category == CATEGORY_UPDATES;
-		}
+	shape->count = group->count;
+	shape->many = plan->rules->many_per_file;
 	shape->chain = shape->count > GRAPH_SIZE;
+	for (int i = 0; i < group->count; i++)
+		shape->update[i] = group->member[i]->category == CATEGORY_UPDATES;
 	if (shape->chain)
 		return;
-	for (const Operation *later = operations; later != NULL; later = later->next)
-		for (const Operation *earlier = operations; earlier != NULL; earlier = earlier->next)
-			if (is_placed(later) && is_placed(earlier) && waits_for(later, earlier, today))
-				shape->needs[later->place] |= 1u << earlier->place;
+	for (int later = 0; later < group->count; later++)
+		for (int earlier = 0; earlier < group->count; earlier++)
+			if (waits_for(group->member[later], group->member[earlier], plan->rules, plan->options))
+				shape->needs[later] |= 1u << earlier;
 }
 
 static bool
 same_shape(const Shape *a, const Shape *b)
 {
-	return a->count == b->count && memcmp(a->update, b->update, sizeof(a->update)) == 0 &&
+	return a->count == b->count && a->many == b->many && memcmp(a->update, b->update, sizeof(a->update)) == 0 &&
 		memcmp(a->needs, b->needs, sizeof(a->needs)) == 0;
 }
 
@@ -207,19 +199,74 @@ keep_shape(WavePlan *plan, const Shape *wanted)
 	return *end;
 }
 
-void
-wave_plan_add(WavePlan *plan, Operation *operations, DayNumber today)
+static void
+add_group(WavePlan *plan, const Group *group)
 {
 	Shape		wanted;
 	const Shape *shape;
 
-	describe_shape(&wanted, operations, today);
-	shape = wanted.count > 0 ? keep_shape(plan, &wanted) : NULL;
+	describe_shape(plan, &wanted, group);
+	shape = keep_shape(plan, &wanted);
+	for (int i = 0; i < group->count; i++)
+	{
+		group->member[i]->shape = shape->number;
+		group->member[i]->place = i;
+	}
+}
+
+static Group
+collect_placed(Operation *operations)
+{
+	Group		all = {{NULL}, 0};
+
 	for (Operation *operation = operations; operation != NULL; operation = operation->next)
 		if (is_placed(operation))
-			operation->shape = shape->number;
-		else if (!operation->held)
-			plan->removals = true;
+		{
+			all.member[operation->place] = operation;
+			all.count++;
+		}
+	return all;
+}
+
+/* Gives the operations that wait for one another the same number. */
+static void
+number_groups(const WavePlan *plan, const Group *all, int number[RECONCILE_MAX_ROWS])
+{
+	for (int i = 0; i < all->count; i++)
+		number[i] = plan->rules->many_per_file ? i : 0;
+	for (int later = 0; later < all->count; later++)
+		for (int earlier = 0; earlier < all->count; earlier++)
+		{
+			int			merged = number[earlier];
+
+			if (merged == number[later] ||
+				!waits_for(all->member[later], all->member[earlier], plan->rules, plan->options))
+				continue;
+			for (int i = 0; i < all->count; i++)
+				if (number[i] == merged)
+					number[i] = number[later];
+		}
+}
+
+void
+wave_plan_add(WavePlan *plan, Operation *operations)
+{
+	Group		all = collect_placed(operations);
+	int			number[RECONCILE_MAX_ROWS];
+
+	for (const Operation *operation = operations; operation != NULL; operation = operation->next)
+		plan->removals |= !operation->held && !is_placed(operation);
+	number_groups(plan, &all, number);
+	for (int wanted = 0; wanted < all.count; wanted++)
+	{
+		Group		group = {{NULL}, 0};
+
+		for (int i = 0; i < all.count; i++)
+			if (number[i] == wanted)
+				group.member[group.count++] = all.member[i];
+		if (group.count > 0)
+			add_group(plan, &group);
+	}
 }
 
 /* ---- progress of a shape, file by file ---------------------------------------- */
@@ -252,14 +299,32 @@ may_follow(const Shape *shape, unsigned set, int i, bool update)
 	return !(set & (1u << i)) && shape->update[i] == update && (shape->needs[i] & ~set) == 0;
 }
 
+/* All operations that may be posted next, in a file of that category. */
+static unsigned
+all_that_may_follow(const Shape *shape, unsigned set, bool update)
+{
+	unsigned	following = 0;
+
+	for (int i = 0; i < shape->count; i++)
+		if (may_follow(shape, set, i, update))
+			following |= 1u << i;
+	return following;
+}
+
 /*
- * One file more: in it goes one operation of the student if any can.  To post
- * what can be posted never does harm.
+ * One file more: in it goes one operation of the student if any can, or all
+ * that can.  To post what can be posted never does harm.
  */
 static void
 step_from(const Shape *shape, unsigned set, bool update, Progress *after)
 {
 	bool		stays = true;
+
+	if (shape->many)
+	{
+		reach(after, set | all_that_may_follow(shape, set, update));
+		return;
+	}
 
 	for (int i = 0; i < shape->count; i++)
 		if (may_follow(shape, set, i, update))
@@ -301,7 +366,7 @@ left_of_set(const Shape *shape, unsigned set, bool update)
 
 	for (int i = 0; i < shape->count; i++)
 		left += !(set & (1u << i)) && shape->update[i] == update;
-	return left;
+	return shape->many && left > 1 ? 1 : left;
 }
 
 /* The least number of files of a category that the shape still needs. */
@@ -460,6 +525,15 @@ assign(const WavePlan *plan, Shape *shape, unsigned set, int position)
 		return true;
 	if (position == plan->file_count)
 		return false;
+	if (shape->many)
+	{
+		unsigned	following = all_that_may_follow(shape, set, plan->update[position]);
+
+		for (int i = 0; i < shape->count; i++)
+			if (following & (1u << i))
+				shape->file[i] = position;
+		return assign(plan, shape, set | following, position + 1);
+	}
 	for (int i = 0; i < shape->count; i++)
 		if (may_follow(shape, set, i, plan->update[position]))
 		{

@@ -5,7 +5,7 @@
  *
  * CALPADS checks every record of a file against what it held before that
  * file (spec/senr.md section 5).  So an operation that needs another one to
- * have happened stands in a later file, and no student stands twice in a
+ * have happened stands in a later file.  In SENR no student stands twice in a
  * file of exits or updates.
  *
  * Removals are the first file: they only need their rows.  Exits and updates
@@ -20,9 +20,20 @@
 #ifndef CALPADS_WAVE_H
 #define CALPADS_WAVE_H
 
-#include "reconcile.h"
+#include "operation.h"
 
 typedef struct WavePlan WavePlan;
+
+/* What the order of the operations of a process rests on. */
+typedef struct WaveRules
+{
+	/* The rule under which two rows cannot stand beside each other, or NULL. */
+	const char *(*conflict) (const PictureRow *a, const PictureRow *b,
+							 const ReconcileOptions *options);
+	/* Of two operations that could both be posted now, does a go first? */
+	bool		(*goes_before) (const Operation *a, const Operation *b);
+	bool		many_per_file;	/* a file may hold several records of a student */
+} WaveRules;
 
 /*
  * Gives every operation of one student that is not held its place: the
@@ -30,16 +41,21 @@ typedef struct WavePlan WavePlan;
  * Returns NULL, or an operation that can never be posted because the
  * operations wait for each other.
  */
-extern Operation *wave_order(Operation *operations, DayNumber today);
+extern Operation *wave_order(Operation *operations, const WaveRules *rules,
+							 const ReconcileOptions *options);
 
-/* A plan for the files of one LEA, in the arena, which must outlive it. */
-extern WavePlan *wave_plan_create(Arena *arena);
+/*
+ * A plan for the files of one LEA, in the arena, which must outlive it, as
+ * must the rules and the options.
+ */
+extern WavePlan *wave_plan_create(Arena *arena, const WaveRules *rules,
+								  const ReconcileOptions *options);
 
 /*
  * Makes room in the plan for a student's operations that are not held; they
  * have been through wave_order.  Gives them their shape.
  */
-extern void wave_plan_add(WavePlan *plan, Operation *operations, DayNumber today);
+extern void wave_plan_add(WavePlan *plan, Operation *operations);
 
 /* All students are known: settles the files. */
 extern void wave_plan_finish(WavePlan *plan);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "process.h"
 #include "rule.h"
 
 #define REFERENCE_DATA "../../src/data/"
@@ -264,7 +265,7 @@ load_test_pairs(Arena *arena, PairSet *set, const char *name)
 static inline RuleBook
 load_test_book(Arena *arena, int year)
 {
-	RuleBook	book = {0};
+	RuleBook	book = {.process = &senr_process};
 
 	load_test_rules(arena, &book, year);
 	load_test_layout(arena, &book, year);

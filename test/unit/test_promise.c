@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "process.h"
 #include "reconcile.h"
 #include "rehearse.h"
 #include "unit.h"
@@ -47,7 +48,7 @@ static const Rule known_rules[] = {
 static LayoutField fields[SENR_FIELD_COUNT];
 static Layout layout = {"senr", "SENR", NULL, FORMAT_CARET, HEADER_NEVER,
 SENR_FIELD_COUNT, SENR_FIELD_COUNT, fields};
-static RuleBook rules = {.layout = &layout, .rules = known_rules,
+static RuleBook rules = {.process = &senr_process, .layout = &layout, .rules = known_rules,
 	.rule_count = sizeof(known_rules) / sizeof(known_rules[0])};
 
 /* A student at random, and what was decided. */
@@ -109,12 +110,12 @@ choose_exit(District *district, Enrollment *row)
 	DayNumber	last_day = row->start + choose(district, 40);
 
 	if (choose(district, 10) < 4)
-		leave(row, ENROLLMENT_OPEN, NULL, NULL);
-	else if (enrollment_has(row, SENR_STATUS, "20"))
+		leave(row, ROW_OPEN, NULL, NULL);
+	else if (row_has(row, SENR_STATUS, "20"))
 		leave(row, last_day, "E170", NULL);
 	else if (choose(district, 6) == 0)
 		leave(row, row->start - choose(district, 2), "N470", NULL);
-	else if (enrollment_has(row, SENR_STATUS, "50"))
+	else if (row_has(row, SENR_STATUS, "50"))
 		leave(row, last_day, "E170", NULL);
 	else if (choose(district, 5) == 0)
 		leave(row, last_day, "E230", choose(district, 2) ? "100" : "120");
@@ -129,10 +130,10 @@ set_dates(District *district, Enrollment *row)
 				month,
 				day;
 
-	enrollment_set_date(district->arena, row, SENR_START_DATE, row->start);
+	row_set_date(district->arena, row, SENR_START_DATE, row->start);
 	row->value[SENR_EXIT_DATE] = NULL;
-	if (row->end != ENROLLMENT_OPEN)
-		enrollment_set_date(district->arena, row, SENR_EXIT_DATE, row->end);
+	if (row->end != ROW_OPEN)
+		row_set_date(district->arena, row, SENR_EXIT_DATE, row->end);
 	day_to_calendar(school_year_start(row->start), &year, &month, &day);
 	row->value[SENR_ACADEMIC_YEAR] = arena_print(district->arena, "%04d-%04d", year, year + 1);
 }
@@ -167,7 +168,7 @@ random_row(District *district, const char *ssid)
 static Enrollment *
 corrected_row(District *district, const Enrollment *row)
 {
-	Enrollment *copy = enrollment_copy(district->arena, row);
+	Enrollment *copy = row_copy(district->arena, row);
 
 	switch (choose(district, 9))
 	{
@@ -181,7 +182,7 @@ corrected_row(District *district, const Enrollment *row)
 			choose_exit(district, copy);
 			break;
 		case 3:
-			if (copy->end != ENROLLMENT_OPEN && !enrollment_is_no_show(copy))
+			if (copy->end != ROW_OPEN && !enrollment_is_no_show(copy))
 				copy->end += choose(district, 11) - 5;
 			break;
 		case 4:
@@ -283,7 +284,7 @@ make_students(District *district, bool lawful)
 		pupil->ssid = arena_print(district->arena, "%010d", 1000000000 + i);
 		make_student(district, pupil, lawful);
 		pupil->result = reconcile_student(district->arena, &pupil->student, &district->options);
-		wave_plan_add(district->plan, pupil->result.operations, district->options.today);
+		wave_plan_add(district->plan, pupil->result.operations);
 	}
 	wave_plan_finish(district->plan);
 }
@@ -345,8 +346,8 @@ is_held(const District *district, const RehearsalKey *key)
 {
 	for (int i = 0; i < district->count; i++)
 		for (const Finding *hold = district->pupils[i].result.holds; hold != NULL; hold = hold->next)
-			if (hold->row->start == key->start && enrollment_has(hold->row, SENR_SCHOOL, key->school) &&
-				enrollment_has(hold->row, SENR_SSID, key->ssid))
+			if (hold->row->start == key->start && row_has(hold->row, SENR_SCHOOL, key->school) &&
+				row_has(hold->row, SENR_SSID, key->ssid))
 				return true;
 	return false;
 }
@@ -404,7 +405,7 @@ try_district(Arena *arena, int number, bool lawful)
 	district.options.today = day_from_calendar(2025, 11, 1);
 	district.options.year_start = day_from_calendar(2025, 7, 1);
 	district.options.window_start = day_from_calendar(2023, 7, 1);
-	district.plan = wave_plan_create(arena);
+	district.plan = wave_plan_create(arena, &senr_wave_rules, &district.options);
 	for (int i = 0; i < 20; i++)
 		choose(&district, 2);	/* near seeds drift apart */
 	make_students(&district, lawful);

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "enrollment.h"
+#include "process.h"
 #include "reconcile.h"
 #include "unit.h"
 #include "wave.h"
@@ -158,15 +159,15 @@ parse_dates(Arena *arena, Enrollment *row, const char *text)
 	bool		earlier = *text == 'p';
 
 	row->start = parse_day(&text);
-	enrollment_set_date(arena, row, SENR_START_DATE, row->start);
+	row_set_date(arena, row, SENR_START_DATE, row->start);
 	text++;
-	row->end = ENROLLMENT_OPEN;
+	row->end = ROW_OPEN;
 	if (*text == '\0')
 		return;
 	if (earlier && *text != 'p')
 		text = arena_print(arena, "p%s", text);
 	row->end = parse_day(&text);
-	enrollment_set_date(arena, row, SENR_EXIT_DATE, row->end);
+	row_set_date(arena, row, SENR_EXIT_DATE, row->end);
 }
 
 static Enrollment *
@@ -188,7 +189,7 @@ parse_row(Arena *arena, const char *text)
 	day_to_calendar(school_year_start(row->start), &year, &month, &day);
 	row->value[SENR_ACADEMIC_YEAR] = arena_print(arena, "%04d-%04d", year, year + 1);
 	row->value[SENR_SSID] = STUDENT;
-	if (enrollment_has(row, SENR_COMPLETION, "100"))
+	if (row_has(row, SENR_COMPLETION, "100"))
 		row->value[SENR_EXEMPTION] = "N";	/* SENR0632 */
 	row->in_scope = true;
 	return row;
@@ -218,7 +219,7 @@ print_day(Arena *arena, DayNumber number)
 				month,
 				day;
 
-	if (number == ENROLLMENT_OPEN)
+	if (number == ROW_OPEN)
 		return "";
 	day_to_calendar(number, &year, &month, &day);
 	return arena_print(arena, "%02d%02d", month, day);
@@ -260,9 +261,10 @@ print_result(Arena *arena, const Reconciliation *result)
 	const char *parts[64];
 	const char *printed = "";
 	size_t		count = 0;
-	WavePlan   *plan = wave_plan_create(arena);
+	ReconcileOptions options = {.today = day_from_calendar(2025, 11, 1)};
+	WavePlan   *plan = wave_plan_create(arena, &senr_wave_rules, &options);
 
-	wave_plan_add(plan, result->operations, day_from_calendar(2025, 11, 1));
+	wave_plan_add(plan, result->operations);
 	wave_plan_finish(plan);
 	for (const Operation *operation = result->operations; operation != NULL; operation = operation->next)
 		if (!operation->held)
@@ -288,7 +290,7 @@ static const Rule known_rules[] = {
 	{"SENR0586", "SENR0586", RULE_FATAL},
 	{"SENR0587", "SENR0587", RULE_FATAL},
 };
-static RuleBook rules = {.layout = &layout, .rules = known_rules,
+static RuleBook rules = {.process = &senr_process, .layout = &layout, .rules = known_rules,
 	.rule_count = sizeof(known_rules) / sizeof(known_rules[0])};
 
 static void

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "enrollment.h"
+#include "process.h"
 #include "rehearse.h"
 #include "unit.h"
 
@@ -157,7 +158,7 @@ static const Rule known_rules[] = {
 	{"SENR0587", "SENR0587", RULE_FATAL},
 	{"SENR0742", "SENR0742", RULE_FATAL},
 };
-static RuleBook rules = {.layout = &layout, .encodable = is_ascii, .rules = known_rules,
+static RuleBook rules = {.process = &senr_process, .layout = &layout, .encodable = is_ascii, .rules = known_rules,
 	.rule_count = sizeof(known_rules) / sizeof(known_rules[0])};
 
 static void
@@ -417,7 +418,7 @@ test_short_line(Arena *arena)
 static void
 test_empty_book(Arena *arena)
 {
-	static const RuleBook no_rules = {.layout = &layout};
+	static const RuleBook no_rules = {.process = &senr_process, .layout = &layout};
 	Rehearsal  *rehearsal = rehearsal_create(arena, LEA, day_from_calendar(2025, 11, 1), &no_rules);
 
 	check_same("ok", post(arena, rehearsal, "A 0820-1001 10 12 E230 100;B 0820- 20 12;B 0820- 20 12"),

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "enrollment.h"
+#include "process.h"
 #include "reconcile.h"
 #include "reference_data.h"
 #include "unit.h"
@@ -325,7 +326,7 @@ set_days(Arena *arena, Enrollment *row)
 				day;
 
 	field_parse_date8(text_of(row->value[SENR_START_DATE]), &row->start);
-	row->end = ENROLLMENT_OPEN;
+	row->end = ROW_OPEN;
 	if (row->value[SENR_EXIT_DATE] != NULL)
 		field_parse_date8(text_of(row->value[SENR_EXIT_DATE]), &row->end);
 	day_to_calendar(school_year_start(row->start), &year, &month, &day);
@@ -375,7 +376,7 @@ make_picture(Arena *arena, const char *text)
 
 	for (int i = 0; i < count; i++)
 	{
-		Enrollment *row = enrollment_copy(arena, rows[i]);
+		Enrollment *row = row_copy(arena, rows[i]);
 
 		row->next = list;
 		list = row;
@@ -510,7 +511,7 @@ test_severities(Arena *arena)
 	RuleBook	lowered = book_with(arena, "SENR0262", RULE_WARNING);
 	RuleBook	off = book_with(arena, "SENR0262", RULE_OFF);
 	RuleBook	beside = book_with(arena, "CERT114", RULE_FATAL);
-	RuleBook	empty = {.layout = book.layout};
+	RuleBook	empty = {.process = &senr_process, .layout = book.layout};
 
 	check_rules("SENR-UC-CSU", broken_rules(arena, &raised, GRADUATE "uc=~"), "a warning is raised to fatal");
 	check_rules("SENR0262?", broken_rules(arena, &lowered, "grade=KN birth=20100101"),

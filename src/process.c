@@ -1,0 +1,54 @@
+/*-------------------------------------------------------------------------
+ *
+ * process.c
+ *	  The processes of CALPADS whose difference is worked out.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "process.h"
+
+#include "reconcile.h"
+#include "rule_check.h"
+
+/* DESIGN section 5, rules 1 and 2. */
+const Process senr_process = {
+	.name = "SENR",
+	.layout = "senr",
+	.row_word = "enrollment",
+	.row_words = "an enrollment",
+	.field_count = SENR_FIELD_COUNT,
+	.field_name = senr_field_name,
+	.field_source = senr_field_source,
+	.transaction_type = SENR_TRANSACTION_TYPE,
+	.lea = SENR_REPORTING_LEA,
+	.school = SENR_SCHOOL,
+	.ssid = SENR_SSID,
+	.local_student_id = SENR_LOCAL_STUDENT_ID,
+	.start = SENR_START_DATE,
+	.end = SENR_EXIT_DATE,
+	.program = -1,
+	.code_year = -1,
+	.dates = FIELD_BIT(SENR_BIRTH_DATE) | FIELD_BIT(SENR_START_DATE) | FIELD_BIT(SENR_EXIT_DATE),
+	.compared = SENR_COMPARED,
+	.key_count = 3,
+	.key = {SENR_SCHOOL, SENR_SSID, SENR_START_DATE},
+	.window_years = 2,
+	.reconcile = reconcile_student,
+	.wave = &senr_wave_rules,
+	.check_record = check_senr_record,
+	.check_beside = check_other_rows,
+};
+
+const char *
+process_key(Arena *arena, const Process *process, const PictureRow *row)
+{
+	const char *key = "";
+
+	for (int part = 0; part < process->key_count; part++)
+	{
+		const char *value = row->value[process->key[part]];
+
+		key = arena_print(arena, "%s%s%s", key, part > 0 ? "^" : "", value != NULL ? value : "");
+	}
+	return key;
+}
