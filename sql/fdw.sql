@@ -234,9 +234,10 @@ SELECT count(*) FROM enrollments AS a JOIN enrollments AS b USING (ssid);
 RESET enable_hashjoin;
 RESET enable_mergejoin;
 RESET enable_material;
-SET force_parallel_mode = on;
+-- The setting has another name since version 16.
+SELECT set_config(name, 'on', false) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
 SELECT count(*), max(ssid) FROM enrollments;
-RESET force_parallel_mode;
+SELECT set_config(name, 'off', false) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
 
 -- Statistics.
 ANALYZE enrollments;

@@ -386,7 +386,7 @@ DECLARE
 BEGIN
 	ALTER VIEW sis.senr RENAME TO shipped;
 	EXECUTE format('CREATE VIEW sis.senr AS SELECT %s FROM sis.shipped WHERE student_id = 32', columns);
-	EXECUTE 'CREATE OR REPLACE VIEW sis.senr AS ' || replace(pg_get_viewdef('sis.senr'), 'shipped.enrollment_start_date', 'shipped.enrollment_start_date + 7 AS enrollment_start_date');
+	EXECUTE 'CREATE OR REPLACE VIEW sis.senr AS ' || regexp_replace(pg_get_viewdef('sis.senr'), '(shipped\.)?enrollment_start_date', 'enrollment_start_date + 7 AS enrollment_start_date');
 END
 $$;
 SELECT is((SELECT string_agg(student_id || ' ' || education_program_membership_start_date, ', ') FROM sis.sprg), '32 2026-08-17',
