@@ -37,13 +37,18 @@ OBJS = \
 	src/picture.o \
 	src/picture_row.o \
 	src/process.o \
+	src/program.o \
+	src/program_book.o \
 	src/query.o \
 	src/read_rows.o \
 	src/reader.o \
 	src/reconcile.o \
+	src/reconcile_sprg.o \
 	src/record.o \
 	src/rehearsal.o \
 	src/rehearse.o \
+	src/rehearse_senr.o \
+	src/rehearse_sprg.o \
 	src/row_writer.o \
 	src/rule.o \
 	src/rule_beside.o \
@@ -51,10 +56,14 @@ OBJS = \
 	src/rule_enrollment.o \
 	src/rule_fields.o \
 	src/rule_person.o \
+	src/rule_program.o \
 	src/rule_school.o \
 	src/senr_record.o \
 	src/server_reader.o \
+	src/sprg_record.o \
+	src/stays.o \
 	src/story.o \
+	src/story_sprg.o \
 	src/upload.o \
 	src/wave.o
 DATA = calpads--1.0.sql

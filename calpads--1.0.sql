@@ -2316,7 +2316,8 @@ CREATE TABLE calpads.extract_record (
 CREATE INDEX ON calpads.extract_record (ssid);
 COMMENT ON TABLE calpads.extract_record IS 'the records of the files, as they were sent and why';
 COMMENT ON COLUMN calpads.extract_record.key IS
-	'operational key, its parts separated by a caret; SENR: school, SSID, start date';
+	'operational key, its parts separated by a caret; SENR: school, SSID, start date; SPRG: school, SSID, program, start '
+	'date, service year, service';
 COMMENT ON COLUMN calpads.extract_record.changed IS 'changed fields: {"field": [before, after]}';
 COMMENT ON COLUMN calpads.extract_record.line IS 'the record without its CR LF';
 
@@ -2330,7 +2331,9 @@ CREATE TABLE calpads.batch_held (
 	field text,
 	value text,
 	explanation text NOT NULL,
-	fix text
+	fix text,
+	education_program_code text COLLATE "C",
+	membership_start_date date
 );
 CREATE INDEX ON calpads.batch_held (batch_id);
 COMMENT ON TABLE calpads.batch_held IS 'what was held when the batch was made, and why';
@@ -2345,7 +2348,9 @@ CREATE TABLE calpads.batch_warning (
 	field text,
 	value text,
 	explanation text NOT NULL,
-	fix text
+	fix text,
+	education_program_code text COLLATE "C",
+	membership_start_date date
 );
 CREATE INDEX ON calpads.batch_warning (batch_id);
 COMMENT ON TABLE calpads.batch_warning IS 'rules that records of the batch break and that do not refuse them';
@@ -2571,18 +2576,24 @@ AS $$
 $$;
 COMMENT ON FUNCTION calpads.current_loads(text) IS 'the ODS loads that are the baselines of a process, one for each LEA';
 
+-- Programs are closed by the exits that SENR posts (section 8), so what SPRG
+-- holds rests on those files too.
 CREATE FUNCTION calpads.posted_files(process text) RETURNS bigint[]
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT array_agg(f.file_id ORDER BY f.post_order)
 	FROM calpads.current_load c
-		JOIN calpads.batch b ON b.load_id = c.load_id
-		JOIN calpads.extract_file f ON f.batch_id = b.batch_id AND f.status = 'Posted'
+		JOIN calpads.load l ON l.load_id = c.load_id
+		JOIN calpads.extract_file f ON f.lea = c.lea AND f.status = 'Posted'
+		JOIN calpads.batch b ON b.batch_id = f.batch_id
 	WHERE c.process = posted_files.process
+		AND (b.load_id = c.load_id
+			OR (c.process = 'SPRG' AND f.process = 'SENR' AND f.posted_at > l.loaded_at))
 $$;
 COMMENT ON FUNCTION calpads.posted_files(text) IS
-	'the files of a process that were posted since the ODS loads, in the order of their posting';
+	'the files that were posted since the ODS loads of a process and that change what CALPADS holds of it, in the order of '
+	'their posting';
 
 CREATE VIEW calpads.ods_senr AS
 SELECT
@@ -2640,7 +2651,8 @@ DECLARE
 BEGIN
 	-- The keys of a district's own view may be padded with blanks.
 	SELECT string_agg(format(CASE WHEN relation <> format('calpads.ods_%s', lower(process))::regclass
-				AND t.attname IN ('reporting_lea', 'school_of_attendance', 'ssid')
+				AND t.attname IN ('reporting_lea', 'school_of_attendance', 'ssid', 'education_program_code',
+					'education_service_academic_year', 'education_service_code')
 				THEN 'btrim(p.%1$I::%2$s)' ELSE 'p.%1$I::%2$s' END
 				|| CASE WHEN named THEN ' AS %1$I' ELSE '' END,
 				t.attname, format_type(t.atttypid, NULL)),
@@ -2689,13 +2701,25 @@ $$;
 COMMENT ON FUNCTION calpads.baseline_leas(text, text) IS
 	'the LEAs that have an ODS load of the process, or an error with the way out';
 
+-- Programs that are retired or left out stay as they are; a record without a
+-- code is read to be held.
+CREATE FUNCTION calpads.process_condition(process text) RETURNS text
+	LANGUAGE sql IMMUTABLE
+	SET search_path = pg_catalog, pg_temp
+	RETURN CASE WHEN process = 'SPRG'
+		THEN ' AND (btrim(p.education_program_code::text) = ANY (ARRAY(SELECT o.program FROM calpads.offered_programs() o))) '
+			'IS NOT FALSE'
+		ELSE '' END;
+COMMENT ON FUNCTION calpads.process_condition(text) IS
+	'the end of a WHERE clause: which rows p of a picture a process compares';
+
 CREATE FUNCTION calpads.baseline_query(process text, lea text, ssid text) RETURNS text
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
 	RETURN format('SELECT %s, NULL::text FROM %s p WHERE p.reporting_lea = ANY (%L::text[])',
 			calpads.picture_fields(process, format('calpads.ods_%s', lower(process))::regclass),
 			format('calpads.ods_%s', lower(process)), calpads.baseline_leas(process, lea))
-		|| coalesce(' AND p.ssid = ' || quote_literal(ssid), '');
+		|| coalesce(' AND p.ssid = ' || quote_literal(ssid), '') || calpads.process_condition(process);
 COMMENT ON FUNCTION calpads.baseline_query(text, text, text) IS 'the query for what CALPADS holds of a process';
 
 CREATE FUNCTION calpads.problems_expression(view regclass) RETURNS text
@@ -2761,7 +2785,7 @@ BEGIN
 			'OR (length(btrim(p.reporting_lea::text)) > 0) IS NOT TRUE)',
 			calpads.picture_fields(process, picture), calpads.problems_expression(picture), picture,
 			calpads.baseline_leas(process, lea))
-		|| coalesce(' AND btrim(p.ssid::text) = ' || quote_literal(ssid), '');
+		|| coalesce(' AND btrim(p.ssid::text) = ' || quote_literal(ssid), '') || calpads.process_condition(process);
 END;
 $$;
 COMMENT ON FUNCTION calpads.sis_query(text, text, text) IS
@@ -3116,9 +3140,32 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION calpads.sprg_record(text) IS 'the fields of a SPRG record line';
 
+/*
+ * CALPADS closes programs by itself when it posts an exit: participation with
+ * every reason but E150 and E155, meals with every one but E150
+ * (spec/sinf_sela_sprg.md sections 4.1 and 4.2, spec/senr.md section 12).  The
+ * category is CALPADS' own, whatever the SIS keeps 504 plans as.
+ */
+CREATE FUNCTION calpads.closing_programs() RETURNS TABLE (program text, open_after text[])
+	LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT m.code1, CASE WHEN m.code2 = '3' THEN ARRAY['E150', 'E155'] ELSE ARRAY['E150'] END
+	FROM (
+		SELECT DISTINCT ON (v.code1) v.code1, v.code2
+		FROM calpads.valid_combination v
+		WHERE v.name = 'program_membership'
+		ORDER BY v.code1, v.last_year DESC NULLS FIRST, v.code2) AS m
+	WHERE m.code2 = '3' OR m.code1 IN ('181', '182')
+$$;
+COMMENT ON FUNCTION calpads.closing_programs() IS
+	'programs whose open records CALPADS closes when the student leaves the school, and the exit reasons that it leaves them '
+	'open after';
+
 -- As calpads.senr_picture; the key of calpads.extract_record is school, SSID,
 -- program, start date, service year and service, the last two empty when the
--- record has none (spec/sinf_sela_sprg.md section 4.4).
+-- record has none (spec/sinf_sela_sprg.md section 4.4).  Files of SENR among
+-- the files close what their exits close, at their place in the order.
 CREATE FUNCTION calpads.sprg_picture(loads bigint[], files bigint[])
 	RETURNS TABLE (
 		record_type_code text,
@@ -3160,82 +3207,136 @@ BEGIN ATOMIC
 			split_part(r.key, '^', 5) COLLATE "C" AS education_service_academic_year,
 			split_part(r.key, '^', 6) COLLATE "C" AS education_service_code,
 			r.transaction_type,
-			r.line
+			r.line,
+			o.place
 		FROM unnest(files) WITH ORDINALITY AS o (file_id, place)
-			JOIN calpads.extract_file f ON f.file_id = o.file_id
+			JOIN calpads.extract_file f ON f.file_id = o.file_id AND f.process = 'SPRG'
 			JOIN calpads.batch t ON t.batch_id = f.batch_id
 			JOIN calpads.extract_record r ON r.file_id = f.file_id
 		ORDER BY t.load_id, r.key, o.place DESC
+	), leave AS (
+		SELECT l.load_id, r.ssid, split_part(r.key, '^', 1) COLLATE "C" AS school_of_attendance, o.place,
+			to_date(split_part(r.line, '^', 25), 'YYYYMMDD') AS exit_date, split_part(r.line, '^', 26) AS exit_reason
+		FROM unnest(files) WITH ORDINALITY AS o (file_id, place)
+			JOIN calpads.extract_file f ON f.file_id = o.file_id AND f.process = 'SENR'
+			JOIN calpads.load l ON l.lea = f.lea AND l.load_id = ANY (loads)
+			JOIN calpads.extract_record r ON r.file_id = f.file_id
+		WHERE r.transaction_type <> 'D' AND split_part(r.line, '^', 25) <> ''
+			-- An exit that CALPADS had already has done its work.
+			AND (r.changed = '{}' OR r.changed ?| ARRAY['enrollment_exit_date', 'student_exit_reason_code'])
+	), leaves AS (
+		SELECT l.load_id, l.ssid, l.school_of_attendance, array_agg(l.place) AS places,
+			array_agg(l.exit_date) AS exit_dates, array_agg(l.exit_reason) AS exit_reasons
+		FROM leave l
+		GROUP BY l.load_id, l.ssid, l.school_of_attendance
+	), held AS (
+		SELECT
+			b.local_record_id,
+			b.reporting_lea,
+			b.school_of_attendance,
+			b.academic_year_id,
+			b.ssid,
+			b.local_student_id,
+			b.student_legal_first_name,
+			b.student_legal_last_name,
+			b.student_birth_date,
+			b.student_gender_code,
+			b.education_program_code,
+			b.education_program_membership_code,
+			b.education_program_membership_start_date,
+			b.education_program_membership_end_date,
+			b.education_service_academic_year,
+			b.education_service_code,
+			b.california_partnership_academy_id,
+			b.migrant_student_id,
+			b.filler_1,
+			b.filler_2,
+			b.homeless_dwelling_type_code,
+			b.unaccompanied_youth_indicator,
+			b.runaway_youth_indicator,
+			b.filler_3,
+			b.load_id,
+			0 AS place
+		FROM calpads.sprg_baseline b
+		WHERE b.load_id = ANY ((SELECT loads)::bigint[])
+			-- NOT IN for its hash table; no part of a key is null here.
+			AND (b.load_id, b.ssid, b.school_of_attendance, b.education_program_code,
+				b.education_program_membership_start_date, coalesce(b.education_service_academic_year, ''),
+				coalesce(b.education_service_code, '')) NOT IN (
+				SELECT p.load_id, p.ssid, p.school_of_attendance, p.education_program_code,
+					p.education_program_membership_start_date, p.education_service_academic_year,
+					p.education_service_code
+				FROM posted p)
+		UNION ALL
+		SELECT
+			r.local_record_id,
+			r.reporting_lea,
+			r.school_of_attendance,
+			r.academic_year_id,
+			r.ssid,
+			r.local_student_id,
+			r.student_legal_first_name,
+			r.student_legal_last_name,
+			r.student_birth_date,
+			r.student_gender_code,
+			r.education_program_code,
+			r.education_program_membership_code,
+			r.education_program_membership_start_date,
+			r.education_program_membership_end_date,
+			r.education_service_academic_year,
+			r.education_service_code,
+			r.california_partnership_academy_id,
+			r.migrant_student_id,
+			r.filler_1,
+			r.filler_2,
+			r.homeless_dwelling_type_code,
+			r.unaccompanied_youth_indicator,
+			r.runaway_youth_indicator,
+			r.filler_3,
+			p.load_id,
+			p.place
+		FROM posted p, calpads.sprg_record(p.line) AS r
+		WHERE p.transaction_type <> 'D'
 	)
 	SELECT
 		'SPRG',
 		NULL,
-		b.local_record_id,
-		b.reporting_lea,
-		b.school_of_attendance,
-		b.academic_year_id,
-		b.ssid,
-		b.local_student_id,
-		b.student_legal_first_name,
-		b.student_legal_last_name,
-		b.student_birth_date,
-		b.student_gender_code,
-		b.education_program_code,
-		b.education_program_membership_code,
-		b.education_program_membership_start_date,
-		b.education_program_membership_end_date,
-		b.education_service_academic_year,
-		b.education_service_code,
-		b.california_partnership_academy_id,
-		b.migrant_student_id,
-		b.filler_1,
-		b.filler_2,
-		b.homeless_dwelling_type_code,
-		b.unaccompanied_youth_indicator,
-		b.runaway_youth_indicator,
-		b.filler_3,
-		b.load_id
-	FROM calpads.sprg_baseline b
-	WHERE b.load_id = ANY ((SELECT loads)::bigint[])
-		-- NOT IN for its hash table; no part of a key is null here.
-		AND (b.load_id, b.ssid, b.school_of_attendance, b.education_program_code,
-			b.education_program_membership_start_date, coalesce(b.education_service_academic_year, ''),
-			coalesce(b.education_service_code, '')) NOT IN (
-			SELECT p.load_id, p.ssid, p.school_of_attendance, p.education_program_code,
-				p.education_program_membership_start_date, p.education_service_academic_year,
-				p.education_service_code
-			FROM posted p)
-	UNION ALL
-	SELECT
-		'SPRG',
-		NULL,
-		r.local_record_id,
-		r.reporting_lea,
-		r.school_of_attendance,
-		r.academic_year_id,
-		r.ssid,
-		r.local_student_id,
-		r.student_legal_first_name,
-		r.student_legal_last_name,
-		r.student_birth_date,
-		r.student_gender_code,
-		r.education_program_code,
-		r.education_program_membership_code,
-		r.education_program_membership_start_date,
-		r.education_program_membership_end_date,
-		r.education_service_academic_year,
-		r.education_service_code,
-		r.california_partnership_academy_id,
-		r.migrant_student_id,
-		r.filler_1,
-		r.filler_2,
-		r.homeless_dwelling_type_code,
-		r.unaccompanied_youth_indicator,
-		r.runaway_youth_indicator,
-		r.filler_3,
-		p.load_id
-	FROM posted p, calpads.sprg_record(p.line) AS r
-	WHERE p.transaction_type <> 'D';
+		h.local_record_id,
+		h.reporting_lea,
+		h.school_of_attendance,
+		h.academic_year_id,
+		h.ssid,
+		h.local_student_id,
+		h.student_legal_first_name,
+		h.student_legal_last_name,
+		h.student_birth_date,
+		h.student_gender_code,
+		h.education_program_code,
+		h.education_program_membership_code,
+		h.education_program_membership_start_date,
+		CASE WHEN h.education_program_membership_end_date IS NULL AND c.program IS NOT NULL THEN (
+			SELECT e.exit_date
+			FROM unnest(l.places, l.exit_dates, l.exit_reasons) AS e (place, exit_date, exit_reason)
+			WHERE e.place > h.place AND e.exit_date >= h.education_program_membership_start_date
+				AND e.exit_reason <> ALL (c.open_after)
+			ORDER BY e.place, e.exit_date
+			LIMIT 1)
+			ELSE h.education_program_membership_end_date END,
+		h.education_service_academic_year,
+		h.education_service_code,
+		h.california_partnership_academy_id,
+		h.migrant_student_id,
+		h.filler_1,
+		h.filler_2,
+		h.homeless_dwelling_type_code,
+		h.unaccompanied_youth_indicator,
+		h.runaway_youth_indicator,
+		h.filler_3,
+		h.load_id
+	FROM held h
+		LEFT JOIN leaves l ON l.load_id = h.load_id AND l.ssid = h.ssid
+			AND l.school_of_attendance = h.school_of_attendance
+		LEFT JOIN calpads.closing_programs() c ON c.program = h.education_program_code AND l.places IS NOT NULL;
 END;
 COMMENT ON FUNCTION calpads.sprg_picture(bigint[], bigint[]) IS
 	'the programs that CALPADS held after ODS loads and the posting of files, in the order of the array';
@@ -3271,7 +3372,248 @@ SELECT
 	p.load_id
 FROM calpads.sprg_picture(calpads.current_loads('SPRG'), calpads.posted_files('SPRG')) AS p;
 COMMENT ON VIEW calpads.ods_sprg IS
-	'the student programs that CALPADS holds: the last ODS load overlaid with every file posted since';
+	'the student programs that CALPADS holds: the last ODS load overlaid with every file posted since, and with what CALPADS '
+	'closed by itself when an exit was posted';
+
+/*
+ * The enrollments by which programs go, in this order: those that CALPADS
+ * holds; what the SENR difference will remove and add; and, once for each,
+ * the students whom the SIS reports at all.  Where no SENR history is known
+ * the enrollments of the SIS stand for those of CALPADS.
+ */
+CREATE FUNCTION calpads.student_enrollments(
+	IN only_lea text,
+	IN only_ssid text,
+	OUT side text,
+	OUT lea text,
+	OUT ssid text,
+	OUT school text,
+	OUT start_date date,
+	OUT exit_date date,
+	OUT exit_reason text
+) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+DECLARE
+	leas text[] := calpads.baseline_leas('SPRG', only_lea);
+	with_history text[];
+	one_lea text;
+BEGIN
+	SELECT coalesce(array_agg(c.lea), '{}') INTO with_history
+	FROM calpads.current_load c
+	WHERE c.process = 'SENR' AND c.lea = ANY (leas);
+	RETURN QUERY
+	SELECT 'posted', o.reporting_lea::text, o.ssid::text, o.school_of_attendance::text, o.enrollment_start_date,
+		o.enrollment_exit_date, o.student_exit_reason_code::text
+	FROM calpads.ods_senr o
+	WHERE o.reporting_lea = ANY (with_history) AND (only_ssid IS NULL OR o.ssid = only_ssid)
+		AND o.student_exit_reason_code IS DISTINCT FROM 'N470';
+	RETURN QUERY EXECUTE format($query$
+		SELECT 'posted', p.lea, p.ssid, p.school, p.start_date, p.exit_date, p.exit_reason
+		FROM (SELECT btrim(s.reporting_lea::text) AS lea, btrim(s.ssid::text) AS ssid,
+				btrim(s.school_of_attendance::text) AS school, s.enrollment_start_date::date AS start_date,
+				s.enrollment_exit_date::date AS exit_date, btrim(s.student_exit_reason_code::text) AS exit_reason
+			FROM %s s) p
+		WHERE p.lea = ANY ($1) AND NOT p.lea = ANY ($2) AND p.ssid = coalesce($3, p.ssid) AND p.ssid <> ''
+			AND p.school IS NOT NULL AND p.start_date IS NOT NULL AND p.exit_reason IS DISTINCT FROM 'N470'$query$,
+		calpads.sis_view('senr'))
+		USING leas, with_history, only_ssid;
+	FOREACH one_lea IN ARRAY with_history LOOP
+		RETURN QUERY
+		SELECT CASE WHEN d.transaction_type = 'D' OR (d.rec).student_exit_reason_code = 'N470' THEN 'removed' ELSE 'added' END,
+			d.lea, d.ssid, d.school_of_attendance, d.enrollment_start_date, (d.rec).enrollment_exit_date,
+			(d.rec).student_exit_reason_code::text
+		FROM calpads.reconcile_senr(one_lea, only_ssid) d
+		WHERE d.kind = 'operation';
+	END LOOP;
+	RETURN QUERY EXECUTE format($query$
+		SELECT DISTINCT 'sis', btrim(s.reporting_lea::text), btrim(s.ssid::text), NULL::text, NULL::date, NULL::date, NULL::text
+		FROM %s s
+		WHERE btrim(s.reporting_lea::text) = ANY ($1) AND btrim(s.ssid::text) <> ''
+			AND ($2 IS NULL OR btrim(s.ssid::text) = $2)$query$,
+		calpads.sis_view('senr'))
+		USING leas, only_ssid;
+END;
+$$;
+COMMENT ON FUNCTION calpads.student_enrollments(text, text) IS
+	'enrollments of the students of one LEA or of all with a SPRG history: side is posted, removed or added (by the SENR '
+	'difference), or sis for a student whom the SIS reports';
+
+CREATE FUNCTION calpads.reconcile_sprg(
+	IN only_lea text,
+	IN only_ssid text DEFAULT NULL,
+	OUT kind text,
+	OUT lea text,
+	OUT file_no integer,
+	OUT category text,
+	OUT transaction_type text,
+	OUT reason text,
+	OUT explanation text,
+	OUT changed jsonb,
+	OUT school_of_attendance text,
+	OUT ssid text,
+	OUT membership_start_date date,
+	OUT local_student_id text,
+	OUT rec calpads.sprg,
+	OUT line text,
+	OUT rule text,
+	OUT field text,
+	OUT value text,
+	OUT fix text,
+	OUT problems text,
+	OUT key text,
+	OUT education_program_code text
+) RETURNS SETOF record
+	LANGUAGE c STABLE
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'calpads_reconcile_sprg';
+COMMENT ON FUNCTION calpads.reconcile_sprg(text, text) IS
+	'operations, held records and warnings about student programs of one LEA, or of all; what sprg_delta, sprg_held and '
+	'create_extract read';
+
+CREATE FUNCTION calpads.sprg_delta(
+	force boolean DEFAULT false,
+	OUT lea text,
+	OUT file_no integer,
+	OUT category text,
+	OUT transaction_type text,
+	OUT reason text,
+	OUT explanation text,
+	OUT changed jsonb,
+	OUT school_of_attendance text,
+	OUT ssid text,
+	OUT education_program_code text,
+	OUT membership_start_date date,
+	OUT local_student_id text,
+	OUT rec calpads.sprg
+) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM calpads.check_baseline('SPRG', b, force) FROM unnest(calpads.baseline_leas('SPRG', NULL)) b;
+	RETURN QUERY
+	SELECT d.lea, d.file_no, d.category, d.transaction_type, d.reason, d.explanation, d.changed,
+		d.school_of_attendance, d.ssid, d.education_program_code, d.membership_start_date, d.local_student_id, d.rec
+	FROM calpads.reconcile_sprg(NULL) d
+	WHERE d.kind = 'operation'
+	ORDER BY d.lea COLLATE "C", d.file_no, d.key COLLATE "C";
+END;
+$$;
+COMMENT ON FUNCTION calpads.sprg_delta(boolean) IS
+	'the operations that bring the student programs of CALPADS to the SIS, in files and in order; changes nothing';
+
+CREATE FUNCTION calpads.sprg_held_with_problems(
+	IN only_lea text,
+	IN only_ssid text DEFAULT NULL,
+	OUT lea text,
+	OUT local_student_id text,
+	OUT ssid text,
+	OUT school_of_attendance text,
+	OUT education_program_code text,
+	OUT membership_start_date date,
+	OUT rule text,
+	OUT field text,
+	OUT value text,
+	OUT explanation text,
+	OUT fix text
+) RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT DISTINCT ON (h.lea COLLATE "C", h.ssid COLLATE "C", h.education_program_code COLLATE "C",
+			h.membership_start_date, h.school_of_attendance COLLATE "C", r.field COLLATE "C", r.rule COLLATE "C")
+		h.lea, h.local_student_id, h.ssid, h.school_of_attendance, h.education_program_code, h.membership_start_date,
+		r.rule, r.field, r.value, r.explanation, r.fix
+	FROM calpads.reconcile_sprg(only_lea, only_ssid) h,
+		calpads.held_reasons(h.rule, h.field, h.value, h.explanation, h.fix, h.problems) r
+	WHERE h.kind = 'held'
+	ORDER BY h.lea COLLATE "C", h.ssid COLLATE "C", h.education_program_code COLLATE "C", h.membership_start_date,
+		h.school_of_attendance COLLATE "C", r.field COLLATE "C", r.rule COLLATE "C", r.precedence
+$$;
+COMMENT ON FUNCTION calpads.sprg_held_with_problems(text, text) IS
+	'the held program records of one LEA or of all, one row a reason';
+
+CREATE FUNCTION calpads.sprg_held(
+	OUT lea text,
+	OUT local_student_id text,
+	OUT ssid text,
+	OUT school_of_attendance text,
+	OUT education_program_code text,
+	OUT membership_start_date date,
+	OUT rule text,
+	OUT field text,
+	OUT value text,
+	OUT explanation text,
+	OUT fix text
+) RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT * FROM calpads.sprg_held_with_problems(NULL)
+$$;
+COMMENT ON FUNCTION calpads.sprg_held() IS
+	'the program records that are not sent: rule, field, value, a sentence, and the SIS column to repair';
+
+CREATE VIEW calpads.sprg_warning AS
+SELECT w.lea, w.local_student_id, w.ssid, w.school_of_attendance, w.education_program_code, w.membership_start_date,
+	w.rule, w.field, w.value, w.explanation, w.fix
+FROM calpads.reconcile_sprg(NULL) w
+WHERE w.kind = 'warning'
+ORDER BY w.lea COLLATE "C", w.ssid COLLATE "C", w.education_program_code COLLATE "C", w.membership_start_date,
+	w.school_of_attendance COLLATE "C", w.field COLLATE "C", w.rule COLLATE "C";
+COMMENT ON VIEW calpads.sprg_warning IS
+	'rules that program records of the difference break and that do not refuse them: columns as those of sprg_held()';
+
+-- What every process has of its difference: the one thing that making files needs.
+CREATE FUNCTION calpads.reconcile(
+	IN process text,
+	IN only_lea text,
+	OUT kind text,
+	OUT file_no integer,
+	OUT category text,
+	OUT transaction_type text,
+	OUT reason text,
+	OUT explanation text,
+	OUT changed jsonb,
+	OUT school_of_attendance text,
+	OUT ssid text,
+	OUT enrollment_start_date date,
+	OUT education_program_code text,
+	OUT membership_start_date date,
+	OUT local_student_id text,
+	OUT line text,
+	OUT rule text,
+	OUT field text,
+	OUT value text,
+	OUT fix text,
+	OUT problems text,
+	OUT key text
+) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF process = 'SPRG' THEN
+		RETURN QUERY
+		SELECT d.kind, d.file_no, d.category, d.transaction_type, d.reason, d.explanation, d.changed,
+			d.school_of_attendance, d.ssid, NULL::date, d.education_program_code, d.membership_start_date,
+			d.local_student_id, d.line, d.rule, d.field, d.value, d.fix, d.problems, d.key
+		FROM calpads.reconcile_sprg(only_lea) d;
+	ELSE
+		RETURN QUERY
+		SELECT d.kind, d.file_no, d.category, d.transaction_type, d.reason, d.explanation, d.changed,
+			d.school_of_attendance, d.ssid, d.enrollment_start_date, NULL, NULL::date,
+			d.local_student_id, d.line, d.rule, d.field, d.value, d.fix, d.problems, d.key
+		FROM calpads.reconcile_senr(only_lea) d;
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.reconcile(text, text) IS
+	'operations, held records and warnings of a process and LEA, in columns that SENR and SPRG share';
 
 -- ---------------------------------------------------------------------------
 -- 9. Files and their life
@@ -3368,6 +3710,7 @@ DECLARE
 	tally record;
 BEGIN
 	SELECT l.* INTO loaded FROM calpads.load l WHERE l.load_id = note_unseen_postings.load_id;
+	PERFORM calpads.refresh_waiting_files(loaded.process, loaded.lea, 'a new SENR history');
 	IF loaded.process <> 'SENR' THEN
 		RETURN;
 	END IF;
@@ -3485,6 +3828,26 @@ $$;
 COMMENT ON FUNCTION calpads.check_ods_schools(calpads.load) IS
 	'refuses a baseline without any row of a selected school that had enrollments in earlier years';
 
+-- Which enrollments carry a program can be told from the SENR history alone
+-- (GERR0005).
+CREATE FUNCTION calpads.check_enrollments_known(loaded calpads.load) RETURNS void
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF NOT EXISTS (SELECT FROM calpads.current_load c WHERE c.process = 'SENR' AND c.lea = loaded.lea) THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('there is no SENR history of LEA %s', loaded.lea),
+			DETAIL = 'CALPADS takes a program only with an enrollment that it holds (GERR0005), and which it holds is not known.',
+			HINT = 'Load the SENR ODS extract too: SELECT * FROM calpads.load_ods(''SENR'', ''/path/of/the/file''); or say '
+				'force => true to count every enrollment of the SIS as posted.';
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.check_enrollments_known(calpads.load) IS
+	'refuses to compare student programs without knowing the enrollments that CALPADS holds';
+
 CREATE FUNCTION calpads.check_baseline(process text, lea text, force boolean) RETURNS void
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
@@ -3502,6 +3865,8 @@ BEGIN
 	PERFORM calpads.check_ods_age(loaded);
 	IF process = 'SENR' THEN
 		PERFORM calpads.check_ods_schools(loaded);
+	ELSE
+		PERFORM calpads.check_enrollments_known(loaded);
 	END IF;
 END;
 $$;
@@ -3528,40 +3893,136 @@ CREATE FUNCTION calpads.check_removals(batch_id bigint) RETURNS void
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+	batch calpads.batch := calpads.find_batch(batch_id);
 	removed bigint;
 	existing bigint;
 	percent numeric := calpads.setting('removal_limit_percent');
 BEGIN
 	SELECT count(*) INTO removed
 	FROM calpads.extract_file f JOIN calpads.extract_record r ON r.file_id = f.file_id
-	WHERE f.batch_id = check_removals.batch_id AND f.category <> 'Updates'
-		AND r.reason IN ('not_in_sis', 'start_moved', 'school_changed');
+	WHERE f.batch_id = batch.batch_id AND f.category <> 'Updates'
+		AND r.reason IN ('not_in_sis', 'start_moved', 'school_changed', 'program_changed', 'service_changed');
 	IF removed = 0 THEN
 		RETURN;
 	END IF;
-	SELECT count(*) INTO existing
-	FROM calpads.batch b
-		JOIN calpads.ods_senr o ON o.load_id = b.load_id
-	WHERE b.batch_id = check_removals.batch_id
-		AND o.enrollment_start_date >= calpads.school_year_start(b.today)
-		AND o.school_of_attendance IN (SELECT s.cds_school FROM calpads.school s WHERE s.selected);
+	IF batch.process = 'SPRG' THEN
+		SELECT count(*) INTO existing
+		FROM calpads.ods_sprg o
+		WHERE o.load_id = batch.load_id
+			AND coalesce(o.education_program_membership_end_date >= calpads.school_year_start(batch.today), true)
+			AND o.education_program_code IN (SELECT p.program FROM calpads.offered_programs() p)
+			AND o.school_of_attendance IN (SELECT s.cds_school FROM calpads.school s WHERE s.selected);
+	ELSE
+		SELECT count(*) INTO existing
+		FROM calpads.ods_senr o
+		WHERE o.load_id = batch.load_id
+			AND o.enrollment_start_date >= calpads.school_year_start(batch.today)
+			AND o.school_of_attendance IN (SELECT s.cds_school FROM calpads.school s WHERE s.selected);
+	END IF;
 	IF removed > existing * percent / 100 THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'object_not_in_prerequisite_state',
-			MESSAGE = format('the batch would remove %s of %s enrollments of the current year', removed, existing),
+			MESSAGE = format('the batch would remove %s of %s %s of the current year', removed, existing,
+				CASE batch.process WHEN 'SPRG' THEN 'programs' ELSE 'enrollments' END),
 			DETAIL = format('That is more than the %s %% that the setting calpads.removal_limit_percent allows.',
 				percent),
-			HINT = 'Look at SELECT * FROM calpads.senr_delta() and at the selected schools (calpads.school); '
-				'if it is right, say force => true.';
+			HINT = format('Look at SELECT * FROM calpads.%s_delta() and at the selected schools (calpads.school); '
+				'if it is right, say force => true.', lower(batch.process));
 	END IF;
 END;
 $$;
 COMMENT ON FUNCTION calpads.check_removals(bigint) IS
 	'refuses a batch that removes more than calpads.removal_limit_percent of the current year''s rows';
 
+CREATE FUNCTION calpads.sprg_waits(
+	line text,
+	is_new boolean,
+	participating boolean,
+	year_start date,
+	schools text[],
+	starts date[],
+	exits date[],
+	reasons text[]
+) RETURNS boolean
+	LANGUAGE c IMMUTABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'calpads_sprg_waits';
+COMMENT ON FUNCTION calpads.sprg_waits(text, boolean, boolean, date, text[], date[], date[], text[]) IS
+	'would CALPADS refuse the SPRG record because none of the enrollments carries it (GERR0005)?  is_new: CALPADS does not have '
+	'the row; the arrays are the student''s enrollments and may be null';
+
+/*
+ * Records of SPRG files that cannot be posted yet, because the enrollment that
+ * carries them is still to be posted by SENR.
+ */
+CREATE FUNCTION calpads.waiting_records(
+	IN only_lea text,
+	OUT file_id bigint,
+	OUT line_no bigint,
+	OUT ssid text,
+	OUT school_of_attendance text,
+	OUT local_student_id text,
+	OUT education_program_code text,
+	OUT membership_start_date date
+) RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+	WITH unposted AS MATERIALIZED (
+		SELECT f.lea, f.file_id, r.line_no, r.ssid, r.line, r.changed = '{}' AS is_new,
+			split_part(r.line, '^', 13) AS program
+		FROM calpads.current_load c
+			JOIN calpads.batch b ON b.load_id = c.load_id
+			JOIN calpads.extract_file f ON f.batch_id = b.batch_id
+				AND f.posted_at IS NULL AND f.obsoleted_by IS NULL
+			JOIN calpads.extract_record r ON r.file_id = f.file_id AND r.transaction_type <> 'D'
+		WHERE c.process = 'SPRG' AND c.lea = coalesce(only_lea, c.lea)
+			AND EXISTS (SELECT FROM calpads.current_load s WHERE s.process = 'SENR' AND s.lea = c.lea)
+	), enrolled AS MATERIALIZED (
+		SELECT o.reporting_lea AS lea, o.ssid, array_agg(o.school_of_attendance::text) AS schools,
+			array_agg(o.enrollment_start_date) AS starts, array_agg(o.enrollment_exit_date) AS exits,
+			array_agg(o.student_exit_reason_code::text) AS reasons
+		FROM calpads.ods_senr o
+		WHERE (o.ssid IN (SELECT u.ssid FROM unposted u)) IS TRUE
+			AND o.student_exit_reason_code IS DISTINCT FROM 'N470'
+		GROUP BY o.reporting_lea, o.ssid
+	), member AS MATERIALIZED (
+		SELECT o.program, o.membership = '3' AS participating FROM calpads.offered_programs() o
+	)
+	SELECT u.file_id, u.line_no, u.ssid, split_part(u.line, '^', 5), split_part(u.line, '^', 8), u.program,
+		to_date(split_part(u.line, '^', 15), 'YYYYMMDD')
+	FROM unposted u
+		LEFT JOIN enrolled e ON e.lea = u.lea AND e.ssid = u.ssid
+		LEFT JOIN member m ON m.program = u.program
+	WHERE calpads.sprg_waits(u.line, u.is_new, coalesce(m.participating, false),
+		calpads.school_year_start(calpads.today()), e.schools, e.starts, e.exits, e.reasons)
+$$;
+COMMENT ON FUNCTION calpads.waiting_records(text) IS
+	'the records of unposted SPRG files of one LEA or of all whose enrollment CALPADS does not hold yet';
+
+CREATE VIEW calpads.file_waits_for AS
+SELECT f.lea, f.batch_id, w.file_id, f.seq, f.file_name, w.line_no, w.local_student_id, w.ssid, w.school_of_attendance,
+	w.education_program_code, w.membership_start_date, s.file_id AS senr_file_id, s.file_name AS senr_file_name,
+	format('Program %s from %s needs an enrollment at school %s that carries its dates (GERR0005); ', w.education_program_code,
+		to_char(w.membership_start_date, 'MM/DD/YYYY'), w.school_of_attendance)
+	|| CASE WHEN s.file_id IS NOT NULL THEN format('SENR file %s (%s) is to be posted first.', s.file_id, s.file_name)
+		ELSE 'no unposted SENR file has it: make one with create_extract(''SENR'').' END AS explanation
+FROM calpads.waiting_records(NULL) w
+	JOIN calpads.extract_file f ON f.file_id = w.file_id
+	LEFT JOIN LATERAL (
+		SELECT max(e.file_id) AS last_file_id
+		FROM calpads.extract_record r
+			JOIN calpads.extract_file e ON e.file_id = r.file_id AND e.process = 'SENR' AND e.lea = f.lea
+				AND e.posted_at IS NULL AND e.obsoleted_by IS NULL
+		WHERE r.ssid = w.ssid AND split_part(r.key, '^', 1) = w.school_of_attendance AND r.transaction_type <> 'D') AS n ON true
+	LEFT JOIN calpads.extract_file s ON s.file_id = n.last_file_id;
+COMMENT ON VIEW calpads.file_waits_for IS
+	'why a SPRG file is Waiting: each of its records whose enrollment is not posted, and the SENR file that brings it';
+
 -- The status of a batch's files follows from what was done to them; each
 -- change is an event.  Only the lowest file that is neither posted nor given
--- up can be posted.
+-- up can be posted, and a SPRG file only with the enrollments of its records.
 CREATE FUNCTION calpads.refresh_file_status(batch_id bigint, note text) RETURNS void
 	LANGUAGE sql
 	SET search_path = pg_catalog, pg_temp
@@ -3570,13 +4031,17 @@ AS $$
 		SELECT min(f.seq) AS seq
 		FROM calpads.extract_file f
 		WHERE f.batch_id = refresh_file_status.batch_id AND f.posted_at IS NULL
+	), waiting AS MATERIALIZED (
+		SELECT DISTINCT w.file_id
+		FROM calpads.find_batch(refresh_file_status.batch_id) b, calpads.waiting_records(b.lea) w
+		WHERE b.process = 'SPRG'
 	), wanted AS (
 		SELECT f.file_id,
 			CASE
 				WHEN f.posted_at IS NOT NULL THEN 'Posted'
 				WHEN f.obsoleted_by IS NOT NULL THEN 'Obsolete'
 				WHEN f.status = 'Rejected' THEN 'Rejected'
-				WHEN f.seq = n.seq THEN 'Post'
+				WHEN f.seq = n.seq AND f.file_id NOT IN (SELECT w.file_id FROM waiting w) THEN 'Post'
 				ELSE 'Waiting'
 			END AS status
 		FROM calpads.extract_file f, next_file n
@@ -3592,6 +4057,27 @@ AS $$
 $$;
 COMMENT ON FUNCTION calpads.refresh_file_status(bigint, text) IS
 	'brings the status of a batch''s files up to date and records the changes';
+
+-- Called when the enrollments that CALPADS holds have changed.
+CREATE FUNCTION calpads.refresh_waiting_files(process text, lea text, note text) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF process <> 'SENR' THEN
+		RETURN;
+	END IF;
+	PERFORM calpads.lock_process('SPRG', lea);
+	PERFORM calpads.refresh_file_status(b.batch_id, note)
+	FROM (
+		SELECT DISTINCT f.batch_id
+		FROM calpads.extract_file f
+		WHERE f.process = 'SPRG' AND f.lea = refresh_waiting_files.lea AND f.posted_at IS NULL AND f.obsoleted_by IS NULL
+		ORDER BY f.batch_id) AS b;
+END;
+$$;
+COMMENT ON FUNCTION calpads.refresh_waiting_files(text, text, text) IS
+	'SPRG files that wait for SENR can be posted, or have to wait again, after a change of what CALPADS holds of SENR';
 
 CREATE FUNCTION calpads.batch_encoding() RETURNS text
 	LANGUAGE sql STABLE
@@ -3643,7 +4129,7 @@ BEGIN
 	RETURNING batch_id INTO new_batch;
 
 	WITH delta AS MATERIALIZED (
-		SELECT * FROM calpads.reconcile_senr(make_batch.lea)
+		SELECT * FROM calpads.reconcile(make_batch.process, make_batch.lea)
 	), files AS (
 		INSERT INTO calpads.extract_file (batch_id, process, lea, seq, category, file_name, records)
 		SELECT new_batch, make_batch.process, make_batch.lea, d.file_no, min(d.category),
@@ -3654,19 +4140,22 @@ BEGIN
 		ORDER BY d.file_no
 		RETURNING file_id, seq
 	), held AS (
-		INSERT INTO calpads.batch_held
-		SELECT DISTINCT ON (d.ssid COLLATE "C", d.enrollment_start_date, d.school_of_attendance COLLATE "C",
-				r.field COLLATE "C", r.rule COLLATE "C")
+		INSERT INTO calpads.batch_held (batch_id, local_student_id, ssid, school_of_attendance, enrollment_start_date,
+			rule, field, value, explanation, fix, education_program_code, membership_start_date)
+		SELECT DISTINCT ON (d.ssid COLLATE "C", d.enrollment_start_date, d.education_program_code COLLATE "C",
+				d.membership_start_date, d.school_of_attendance COLLATE "C", r.field COLLATE "C", r.rule COLLATE "C")
 			new_batch, d.local_student_id, d.ssid, d.school_of_attendance, d.enrollment_start_date,
-			r.rule, r.field, r.value, r.explanation, r.fix
+			r.rule, r.field, r.value, r.explanation, r.fix, d.education_program_code, d.membership_start_date
 		FROM delta d, calpads.held_reasons(d.rule, d.field, d.value, d.explanation, d.fix, d.problems) r
 		WHERE d.kind = 'held'
-		ORDER BY d.ssid COLLATE "C", d.enrollment_start_date, d.school_of_attendance COLLATE "C",
-			r.field COLLATE "C", r.rule COLLATE "C", r.precedence
+		ORDER BY d.ssid COLLATE "C", d.enrollment_start_date, d.education_program_code COLLATE "C",
+			d.membership_start_date, d.school_of_attendance COLLATE "C", r.field COLLATE "C", r.rule COLLATE "C",
+			r.precedence
 	), warned AS (
-		INSERT INTO calpads.batch_warning
+		INSERT INTO calpads.batch_warning (batch_id, local_student_id, ssid, school_of_attendance, enrollment_start_date,
+			rule, field, value, explanation, fix, education_program_code, membership_start_date)
 		SELECT new_batch, d.local_student_id, d.ssid, d.school_of_attendance, d.enrollment_start_date,
-			d.rule, d.field, d.value, d.explanation, d.fix
+			d.rule, d.field, d.value, d.explanation, d.fix, d.education_program_code, d.membership_start_date
 		FROM delta d
 		WHERE d.kind = 'warning'
 	)
@@ -3674,7 +4163,7 @@ BEGIN
 		(file_id, line_no, ssid, key, transaction_type, reason, explanation, changed, line)
 	SELECT f.file_id,
 		row_number() OVER (PARTITION BY f.file_id ORDER BY d.ssid COLLATE "C", d.enrollment_start_date,
-			d.school_of_attendance COLLATE "C"),
+			d.school_of_attendance COLLATE "C", d.key COLLATE "C"),
 		d.ssid, d.key, d.transaction_type, d.reason, d.explanation, d.changed, d.line
 	FROM delta d JOIN files f ON f.seq = d.file_no
 	WHERE d.kind = 'operation';
@@ -3707,11 +4196,11 @@ BEGIN
 		RETURN QUERY SELECT f.* FROM calpads.create_legacy_extract(lea, all_students) f;
 		RETURN;
 	END IF;
-	IF process IS DISTINCT FROM 'SENR' THEN
+	IF process IS NULL OR process NOT IN ('SENR', 'SPRG') THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'invalid_parameter_value',
 			MESSAGE = format('there is no extract %L', process),
-			HINT = 'The extracts are: SENR, SENR_LEGACY.';
+			HINT = 'The extracts are: SENR, SPRG, SENR_LEGACY.';
 	END IF;
 	IF all_students THEN
 		RAISE EXCEPTION USING
@@ -3720,6 +4209,9 @@ BEGIN
 			DETAIL = 'The file holds the difference to what CALPADS has, of all students.';
 	END IF;
 	FOREACH one_lea IN ARRAY calpads.baseline_leas(process, lea) LOOP
+		IF process = 'SPRG' THEN
+			PERFORM calpads.lock_process('SENR', one_lea);
+		END IF;
 		PERFORM calpads.lock_process(process, one_lea);
 		PERFORM calpads.check_baseline(process, one_lea, force);
 		new_batch := calpads.make_batch(process, one_lea, force);
@@ -3830,11 +4322,37 @@ CREATE FUNCTION calpads.lock_file(file_id bigint) RETURNS calpads.extract_file
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+	-- SPRG looks at what SENR has posted; always SENR first.
+	PERFORM calpads.lock_process('SENR', f.lea) FROM calpads.find_file(file_id) f WHERE f.process = 'SPRG';
 	PERFORM calpads.lock_process(f.process, f.lea) FROM calpads.find_file(file_id) f;
 	RETURN calpads.find_file(file_id);
 END;
 $$;
 COMMENT ON FUNCTION calpads.lock_file(bigint) IS 'the file of that number, with its process and LEA locked';
+
+CREATE FUNCTION calpads.check_enrollments_posted(file calpads.extract_file) RETURNS void
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	waiting bigint;
+BEGIN
+	IF file.process <> 'SPRG' THEN
+		RETURN;
+	END IF;
+	SELECT count(*) INTO waiting FROM calpads.waiting_records(file.lea) w WHERE w.file_id = file.file_id;
+	IF waiting > 0 THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('file %s (%s) waits for SENR', file.file_id, file.file_name),
+			DETAIL = format('CALPADS would refuse %s of its %s records by rule GERR0005: it does not hold the enrollments that '
+				'carry them.', waiting, file.records),
+			HINT = 'Post the SENR files first; calpads.file_waits_for tells which one each record waits for.';
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.check_enrollments_posted(calpads.extract_file) IS
+	'refuses to post a SPRG file before the enrollments of its records';
 
 CREATE FUNCTION calpads.check_can_be_posted(file calpads.extract_file) RETURNS void
 	LANGUAGE plpgsql STABLE
@@ -3872,6 +4390,7 @@ BEGIN
 			MESSAGE = format('file %s (%s) cannot be posted before %s', file.file_id, file.file_name, first_file),
 			DETAIL = 'CALPADS checks the files of a batch in the order of their numbers.';
 	END IF;
+	PERFORM calpads.check_enrollments_posted(file);
 END;
 $$;
 COMMENT ON FUNCTION calpads.check_can_be_posted(calpads.extract_file) IS 'refuses a posting out of order';
@@ -3934,6 +4453,8 @@ BEGIN
 	PERFORM calpads.refresh_file_status(file.batch_id, NULL);
 	PERFORM calpads.make_obsolete(file.process, file.lea, file.file_id, file.batch_id,
 		format('file %s (%s) of batch %s was posted', file.file_id, file.file_name, file.batch_id));
+	PERFORM calpads.refresh_waiting_files(file.process, file.lea,
+		format('SENR file %s (%s) was posted', file.file_id, file.file_name));
 	SELECT f.* INTO file FROM calpads.extract_file f WHERE f.file_id = file.file_id;
 	RETURN file;
 END;
@@ -3992,6 +4513,8 @@ BEGIN
 	LOOP
 		PERFORM calpads.refresh_file_status(touched, format('posting of file %s taken back', file.file_id));
 	END LOOP;
+	PERFORM calpads.refresh_waiting_files(file.process, file.lea,
+		format('posting of SENR file %s taken back', file.file_id));
 	SELECT f.* INTO file FROM calpads.extract_file f WHERE f.file_id = file.file_id;
 	RETURN file;
 END;
@@ -4059,6 +4582,8 @@ CREATE TABLE calpads.batch_rehearsal (
 	enrollment_start_date date,
 	field text,
 	explanation text NOT NULL,
+	education_program_code text COLLATE "C",
+	membership_start_date date,
 	PRIMARY KEY (batch_id, position)
 );
 COMMENT ON TABLE calpads.batch_rehearsal IS
@@ -4066,17 +4591,23 @@ COMMENT ON TABLE calpads.batch_rehearsal IS
 COMMENT ON COLUMN calpads.batch_rehearsal.position IS 'order of the rows, from 1';
 SELECT pg_catalog.pg_extension_config_dump('calpads.batch_rehearsal', '');
 
+-- Without a search_path of its own, for the planner to put it in its place.
+CREATE FUNCTION calpads.ssid_of_line(process text, line text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN split_part(line, '^', CASE WHEN process = 'SPRG' THEN 7 ELSE 8 END);
+COMMENT ON FUNCTION calpads.ssid_of_line(text, text) IS 'the SSID in a record line of SENR or SPRG';
+
 CREATE FUNCTION calpads.batch_students(batch_id bigint) RETURNS SETOF text
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT DISTINCT split_part(r.line, '^', 8) COLLATE "C"
+	SELECT DISTINCT calpads.ssid_of_line(f.process, r.line) COLLATE "C"
 	FROM calpads.extract_file f JOIN calpads.extract_record r ON r.file_id = f.file_id
 	WHERE f.batch_id = batch_students.batch_id
 $$;
 COMMENT ON FUNCTION calpads.batch_students(bigint) IS 'the SSIDs in the lines of a batch';
 
-CREATE FUNCTION calpads.senr_line_expression() RETURNS text
+CREATE FUNCTION calpads.line_expression(process text) RETURNS text
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -4088,10 +4619,10 @@ AS $$
 			ELSE format('p.%I::text', t.attname)
 		END, ', ' ORDER BY t.attnum))
 	FROM pg_attribute t
-	WHERE t.attrelid = 'calpads.senr'::regclass AND t.attnum > 0 AND NOT t.attisdropped
+	WHERE t.attrelid = format('calpads.%s', lower(process))::regclass AND t.attnum > 0 AND NOT t.attisdropped
 $$;
-COMMENT ON FUNCTION calpads.senr_line_expression() IS
-	'expression that makes a SENR line of a row named p';
+COMMENT ON FUNCTION calpads.line_expression(text) IS
+	'expression that makes a record line of the process of a row named p';
 
 -- Here and below, IS TRUE makes the planner look students up in a hash table
 -- whatever it believes of tables that were filled a minute ago; an IN alone it
@@ -4101,6 +4632,53 @@ COMMENT ON FUNCTION calpads.senr_line_expression() IS
 -- the records of the files posted over it, in the order of posting.  As long
 -- as nothing of the batch is posted, later postings of other files do not
 -- count: the question is whether the batch was good when it was made.
+-- Of programs the rows are those of the picture, because exits that SENR posted
+-- have closed some.
+CREATE FUNCTION calpads.rehearsal_programs(batch calpads.batch, begun boolean, OUT line_no bigint, OUT line text)
+	RETURNS SETOF record
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+BEGIN
+	RETURN QUERY EXECUTE format('SELECT row_number() OVER (), %s FROM calpads.sprg_picture(ARRAY[$1], ARRAY('
+			'SELECT o.file_id FROM unnest(calpads.files_at(ARRAY[$1], CASE WHEN $3 THEN ''infinity'' ELSE $4 END)) '
+			'WITH ORDINALITY AS o (file_id, place) ORDER BY o.place)) p '
+			'WHERE (p.ssid IN (SELECT calpads.batch_students($2))) IS TRUE', calpads.line_expression('SPRG'))
+		USING batch.load_id, batch.batch_id, begun, batch.created_at;
+END;
+$$;
+COMMENT ON FUNCTION calpads.rehearsal_programs(calpads.batch, boolean) IS
+	'lines of the programs that CALPADS held of a batch''s students, before the batch or, when it is begun, now';
+
+CREATE FUNCTION calpads.rehearsal_enrollments(
+	batch_id bigint,
+	OUT ssid text,
+	OUT school text,
+	OUT start_date date,
+	OUT exit_date date,
+	OUT exit_reason text
+) RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+	WITH enrollment AS MATERIALIZED (
+		SELECT e.*
+		FROM calpads.find_batch(rehearsal_enrollments.batch_id) b, calpads.student_enrollments(b.lea, NULL) e
+		WHERE e.side <> 'sis' AND (e.ssid IN (SELECT calpads.batch_students(rehearsal_enrollments.batch_id))) IS TRUE
+	)
+	SELECT e.ssid, e.school, e.start_date, e.exit_date, e.exit_reason
+	FROM enrollment e
+	WHERE e.side = 'added'
+		OR (e.side = 'posted' AND (e.ssid, e.school, e.start_date) NOT IN (
+			SELECT o.ssid, o.school, o.start_date FROM enrollment o WHERE o.side <> 'posted'))
+$$;
+COMMENT ON FUNCTION calpads.rehearsal_enrollments(bigint) IS
+	'enrollments of a batch''s students as CALPADS will hold them once the SENR difference is posted';
+
 CREATE FUNCTION calpads.rehearsal_state(batch_id bigint, OUT line_no bigint, OUT line text) RETURNS SETOF record
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
@@ -4114,9 +4692,13 @@ BEGIN
 	SELECT b.* INTO batch FROM calpads.batch b WHERE b.batch_id = rehearsal_state.batch_id;
 	SELECT bool_or(f.status = 'Posted') INTO begun
 	FROM calpads.extract_file f WHERE f.batch_id = batch.batch_id;
+	IF batch.process = 'SPRG' THEN
+		RETURN QUERY SELECT s.line_no, s.line FROM calpads.rehearsal_programs(batch, begun) s;
+		RETURN;
+	END IF;
 	RETURN QUERY EXECUTE format('SELECT p.line_no, %s FROM calpads.senr_baseline p '
 		'WHERE p.load_id = $1 AND (p.ssid IN (SELECT calpads.batch_students($2))) IS TRUE ORDER BY p.line_no',
-		calpads.senr_line_expression())
+		calpads.line_expression('SENR'))
 		USING batch.load_id, batch.batch_id;
 	RETURN QUERY
 	SELECT r.line_no, r.line
@@ -4142,9 +4724,10 @@ DECLARE
 BEGIN
 	SELECT b.* INTO batch FROM calpads.batch b WHERE b.batch_id = rehearsal_picture.batch_id;
 	RETURN QUERY EXECUTE format('SELECT row_number() OVER (ORDER BY p.ssid COLLATE "C", '
-			'p.enrollment_start_date, p.school_of_attendance COLLATE "C"), %s FROM (%s) p '
+			'p.%I, p.school_of_attendance COLLATE "C"), %s FROM (%s) p '
 			'WHERE (p.ssid IN (SELECT calpads.batch_students($1))) IS TRUE ORDER BY 1',
-			calpads.senr_line_expression(), calpads.sis_query('SENR', batch.lea, NULL))
+			CASE batch.process WHEN 'SPRG' THEN 'education_program_membership_start_date' ELSE 'enrollment_start_date' END,
+			calpads.line_expression(batch.process), calpads.sis_query(batch.process, batch.lea, NULL))
 		USING batch.batch_id;
 END;
 $$;
@@ -4164,7 +4747,9 @@ CREATE FUNCTION calpads.replay_batch(
 	OUT school_of_attendance text,
 	OUT enrollment_start_date date,
 	OUT field text,
-	OUT explanation text
+	OUT explanation text,
+	OUT education_program_code text,
+	OUT membership_start_date date
 ) RETURNS SETOF record
 	LANGUAGE c STABLE
 	SET search_path = pg_catalog, pg_temp
@@ -4187,7 +4772,9 @@ CREATE FUNCTION calpads.rehearse(
 	OUT school_of_attendance text,
 	OUT enrollment_start_date date,
 	OUT field text,
-	OUT explanation text
+	OUT explanation text,
+	OUT education_program_code text,
+	OUT membership_start_date date
 ) RETURNS SETOF record
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
@@ -4203,28 +4790,40 @@ AS $$
 		SELECT r.ordinality AS place, r.step, r.seq, r.file_name, r.records, r.refused, r.line_no, r.rule, r.ssid,
 			r.school_of_attendance, r.enrollment_start_date, r.field,
 			CASE WHEN r.step = 'file' AND r.refused = 0 AND a.seq IS NOT NULL
-				THEN 'not the file that was made' ELSE r.explanation END AS explanation
+				THEN 'not the file that was made' ELSE r.explanation END AS explanation,
+			r.education_program_code, r.membership_start_date
 		FROM calpads.replay_batch(rehearse.batch_id) WITH ORDINALITY AS r
 			LEFT JOIN altered a ON a.seq = r.seq
 		UNION ALL
 		SELECT 0, 'refused', a.seq, a.file_name, NULL, NULL, NULL, 'FORMAT', NULL, NULL, NULL, NULL,
-			format('The file was made with %s records and has %s now.', a.made, a.found)
+			format('The file was made with %s records and has %s now.', a.made, a.found), NULL, NULL
 		FROM altered a
 	)
 	SELECT r.step, r.seq, r.file_name, r.records, r.refused, r.line_no, r.rule, r.ssid,
-		r.school_of_attendance, r.enrollment_start_date, r.field, r.explanation
+		r.school_of_attendance, r.enrollment_start_date, r.field, r.explanation, r.education_program_code,
+		r.membership_start_date
 	FROM replayed r
 	-- Only what the comparison looks at (DESIGN section 5, rule 2), and what is
 	-- not known to be held, is a difference.
 	WHERE r.step <> 'difference' OR (
-		r.enrollment_start_date >= calpads.school_year_start(calpads.today()) - interval '2 years'
-		AND (calpads.setting('no_future_dates') <> 'on' OR r.enrollment_start_date <= calpads.today())
+		CASE WHEN r.membership_start_date IS NULL
+			THEN r.enrollment_start_date >= calpads.school_year_start(calpads.today()) - interval '2 years'
+			-- Of programs whole rows of earlier years are neither added nor removed.
+			ELSE r.membership_start_date >= CASE WHEN r.field IS NULL THEN calpads.school_year_start(calpads.today())
+				ELSE calpads.school_year_start(calpads.today()) - interval '10 years' END
+		END
+		AND (calpads.setting('no_future_dates') <> 'on'
+			OR coalesce(r.membership_start_date, r.enrollment_start_date) <= calpads.today())
 		AND r.school_of_attendance IN (SELECT s.cds_school FROM calpads.school s WHERE s.selected)
+		AND (r.education_program_code IS NULL
+			OR r.education_program_code IN (SELECT o.program FROM calpads.offered_programs() o))
 		AND NOT EXISTS (
 			SELECT FROM calpads.batch_held h
 			WHERE h.batch_id = rehearse.batch_id AND h.ssid = r.ssid
-				AND h.school_of_attendance = r.school_of_attendance
-				AND h.enrollment_start_date = r.enrollment_start_date))
+				AND CASE WHEN r.membership_start_date IS NULL
+					THEN h.school_of_attendance = r.school_of_attendance
+						AND h.enrollment_start_date = r.enrollment_start_date
+					ELSE h.education_program_code = r.education_program_code END))
 	ORDER BY r.place
 $$;
 COMMENT ON FUNCTION calpads.rehearse(bigint) IS
@@ -4243,7 +4842,8 @@ DECLARE
 BEGIN
 	INSERT INTO calpads.batch_rehearsal
 	SELECT batch, r.ordinality, r.step, r.seq, r.file_name, r.records, r.refused, r.line_no, r.rule,
-		r.ssid, r.school_of_attendance, r.enrollment_start_date, r.field, r.explanation
+		r.ssid, r.school_of_attendance, r.enrollment_start_date, r.field, r.explanation, r.education_program_code,
+		r.membership_start_date
 	FROM calpads.rehearse(batch) WITH ORDINALITY AS r;
 
 	SELECT sum(r.records) AS records, sum(r.refused) AS refused,
@@ -4300,6 +4900,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION calpads.loads_at(text, timestamptz) IS 'the ODS loads that were the baselines at a moment';
 
+-- Over ODS loads of SPRG count the files of SENR too that were posted since, as
+-- in calpads.posted_files().
 CREATE FUNCTION calpads.files_at(loads bigint[], moment timestamptz) RETURNS bigint[]
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -4307,10 +4909,14 @@ AS $$
 	SELECT array_agg(last_event.file_id ORDER BY last_event.event_id)
 	FROM (
 		SELECT DISTINCT ON (e.file_id) e.file_id, e.event_id, e.status
-		FROM calpads.batch b
-			JOIN calpads.extract_file f ON f.batch_id = b.batch_id
+		FROM calpads.load l
+			JOIN calpads.extract_file f ON f.lea = l.lea
+			JOIN calpads.batch b ON b.batch_id = f.batch_id
 			JOIN calpads.file_event e ON e.file_id = f.file_id AND e.happened_at <= moment
-		WHERE b.load_id = ANY (loads)
+		WHERE l.load_id = ANY (loads)
+			AND (b.load_id = l.load_id
+				OR (l.process = 'SPRG' AND f.process = 'SENR' AND f.posted_at > l.loaded_at
+					AND f.posted_at <= coalesce(l.closed_at, 'infinity')))
 		ORDER BY e.file_id, e.event_id DESC) AS last_event
 	WHERE last_event.status = 'Posted'
 $$;

@@ -22,6 +22,7 @@
 #include "compat.h"
 #include "extract.h"
 #include "picture.h"
+#include "program_book.h"
 #include "rule_book.h"
 
 /* Columns of calpads.reconcile_senr; those of other processes have the program too. */
@@ -294,6 +295,8 @@ set_options(const Process *process, ReconcileOptions *options)
 	options->rules = rule_book_load(process, psprintf("%04d-%04d", year, year + 1), calpads_file_encoding);
 	options->school_name = school_directory_name;
 	options->school_context = school_directory_load();
+	if (process->program >= 0)
+		options->programs = program_book_load();
 }
 
 static void
@@ -337,5 +340,15 @@ Datum
 calpads_reconcile_senr(PG_FUNCTION_ARGS)
 {
 	reconcile(fcinfo, &senr_process);
+	return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(calpads_reconcile_sprg);
+
+/* calpads.reconcile_sprg(lea text, ssid text) → setof record: the same for student programs */
+Datum
+calpads_reconcile_sprg(PG_FUNCTION_ARGS)
+{
+	reconcile(fcinfo, &sprg_process);
 	return (Datum) 0;
 }

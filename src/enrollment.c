@@ -169,31 +169,5 @@ enrollment_conflict(const Enrollment *a, const Enrollment *b, DayNumber today)
 int
 enrollment_age(const Enrollment *row, DayNumber day)
 {
-	const char *text = row->value[SENR_BIRTH_DATE];
-	DayNumber	birth;
-	int			birth_year,
-				birth_month,
-				birth_day,
-				year,
-				month,
-				day_of_month;
-
-	if (text == NULL || !field_parse_date8((FieldText){text, strlen(text)}, &birth))
-		return -1;
-	day_to_calendar(birth, &birth_year, &birth_month, &birth_day);
-	day_to_calendar(day, &year, &month, &day_of_month);
-	if (month < birth_month || (month == birth_month && day_of_month < birth_day))
-		return year - birth_year - 1;
-	return year - birth_year;
-}
-
-DayNumber
-school_year_start(DayNumber day)
-{
-	int			year,
-				month,
-				day_of_month;
-
-	day_to_calendar(day, &year, &month, &day_of_month);
-	return day_from_calendar(month >= 7 ? year : year - 1, 7, 1);
+	return age_on(row->value[SENR_BIRTH_DATE], day);
 }

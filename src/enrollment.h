@@ -99,7 +99,4 @@ extern const char *enrollment_conflict(const Enrollment *a, const Enrollment *b,
 /* Age in completed years on a day; -1 without a usable birth date. */
 extern int	enrollment_age(const Enrollment *row, DayNumber day);
 
-/* July 1 of the school year that holds the day. */
-extern DayNumber school_year_start(DayNumber day);
-
 #endif							/* CALPADS_ENROLLMENT_H */

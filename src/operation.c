@@ -7,6 +7,22 @@
  */
 #include "operation.h"
 
+void
+add_finding(Arena *arena, Finding **list, const PictureRow *row, const char *rule, int field,
+			const char *explanation, const char *fix)
+{
+	Finding    *finding = arena_allocate(arena, sizeof(Finding));
+
+	finding->rule = rule;
+	finding->field = field;
+	finding->value = field >= 0 ? row->value[field] : NULL;
+	finding->explanation = explanation;
+	finding->fix = fix;
+	finding->row = row;
+	finding->next = *list;
+	*list = finding;
+}
+
 const char *
 operation_category_name(OperationCategory category)
 {

@@ -91,8 +91,7 @@ typedef struct Student
 	bool		no_show_with_disability;	/* SIS: tag N and in special education */
 	const char *load_problem;	/* a row of the ODS file was set aside: its sentence */
 	Doubt		doubt;			/* keeps the student's rows from being removed */
-	const struct Stay *posted;	/* SPRG: enrollments that CALPADS holds (program.h) */
-	const struct Stay *coming;	/* SPRG: enrollments once the SENR difference is posted */
+	const struct Stay *stays;	/* SPRG: enrollments, posted and to come (program.h) */
 	bool		in_sis;			/* SPRG: the SIS reports an enrollment of the student */
 } Student;
 
@@ -120,6 +119,10 @@ typedef struct Reconciliation
 
 /* A student with more operations than this is not a student. */
 #define RECONCILE_MAX_ROWS 100
+
+/* Adds a finding to a list; the value is that of the field. */
+extern void add_finding(Arena *arena, Finding **list, const PictureRow *row, const char *rule,
+						int field, const char *explanation, const char *fix);
 
 extern const char *operation_category_name(OperationCategory category);
 extern const char *operation_reason_code(OperationReason reason);

@@ -20,6 +20,7 @@
 
 #include "calpads.h"
 #include "query.h"
+#include "stays.h"
 
 /* Memory that the rows of one portion of differing students may take. */
 #define PORTION_BYTES ((uint64) 32 * 1024 * 1024)
@@ -104,6 +105,7 @@ typedef struct Comparison
 	SchoolDirectory *directory;
 	balance_hash *balances;
 	HTAB	   *marks;
+	StayDirectory *stays;		/* SPRG: the enrollments of differing students */
 	Tuplestorestate *rows[2];	/* CALPADS, SIS */
 	Arena	   *arena;
 	portion_hash *portion;
@@ -327,6 +329,19 @@ student_key(const Process *process, TupleTableSlot *slot)
 	return digest_finish(&digest);
 }
 
+/* The same of a student whose LEA and SSID are texts. */
+static uint64
+student_key_of_text(const char *lea, const char *ssid)
+{
+	Digest		digest;
+
+	digest.hash = 0;
+	digest.used = 0;
+	digest_add(&digest, lea, strlen(lea));
+	digest_add(&digest, ssid, strlen(ssid));
+	return digest_finish(&digest);
+}
+
 /*
  * Is the school of the row selected?  A row of the SIS at a school that nobody
  * knows is not to be overlooked: it will be held.
@@ -532,6 +547,9 @@ find_student(Comparison *comparison, uint64 key, const PictureRow *row)
 	student->same_key = portion->students;
 	portion->students = student;
 	apply_mark(comparison, &student->student, ssid);
+	if (comparison->stays != NULL)
+		stays_of_student(comparison->stays, lea, ssid, &student->student.stays,
+						 &student->student.in_sis);
 	return student;
 }
 
@@ -567,6 +585,16 @@ collect_side(Comparison *comparison, Side side, TupleTableSlot *slot, uint64 por
 		if (balance->difference != 0 && (key >> 32) % portions == portion)
 			add_row(comparison, side, key, slot);
 	}
+}
+
+/* Of two students with an equal hash the enrollments of both are read. */
+static bool
+student_differs(void *context, const char *lea, const char *ssid)
+{
+	Comparison *comparison = context;
+	Balance    *balance = balance_lookup(comparison->balances, student_key_of_text(lea, ssid));
+
+	return balance != NULL && balance->difference != 0;
 }
 
 static void
@@ -664,6 +692,8 @@ picture_compare(const Process *process, const char *lea, const char *ssid,
 	load_marks(&comparison);
 	read_side(&comparison, SIDE_CALPADS, picture_query(process, "calpads.baseline_query", lea, ssid));
 	read_side(&comparison, SIDE_SIS, picture_query(process, "calpads.sis_query", lea, ssid));
+	if (process->program >= 0)
+		comparison.stays = stays_load(lea, ssid, student_differs, &comparison);
 	visit_differing(&comparison, picture_description(process), visit, context);
 	tuplestore_end(comparison.rows[SIDE_CALPADS]);
 	tuplestore_end(comparison.rows[SIDE_SIS]);

@@ -52,3 +52,35 @@ row_set_date(Arena *arena, PictureRow *row, int field, DayNumber day)
 	day_to_date8(day, digits);
 	row->value[field] = arena_copy(arena, digits, sizeof(digits));
 }
+
+int
+age_on(const char *birth_date, DayNumber on)
+{
+	DayNumber	birth;
+	int			birth_year,
+				birth_month,
+				birth_day,
+				year,
+				month,
+				day;
+
+	if (birth_date == NULL ||
+		!field_parse_date8((FieldText){birth_date, strlen(birth_date)}, &birth))
+		return -1;
+	day_to_calendar(birth, &birth_year, &birth_month, &birth_day);
+	day_to_calendar(on, &year, &month, &day);
+	if (month < birth_month || (month == birth_month && day < birth_day))
+		return year - birth_year - 1;
+	return year - birth_year;
+}
+
+DayNumber
+school_year_start(DayNumber on)
+{
+	int			year,
+				month,
+				day;
+
+	day_to_calendar(on, &year, &month, &day);
+	return day_from_calendar(month >= 7 ? year : year - 1, 7, 1);
+}

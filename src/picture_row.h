@@ -51,4 +51,10 @@ extern PictureRow *row_copy(Arena *arena, const PictureRow *row);
 /* Writes a date into a field; start and end of the row are not touched. */
 extern void row_set_date(Arena *arena, PictureRow *row, int field, DayNumber day);
 
+/* Age in completed years on a day; -1 without a usable birth date (CCYYMMDD). */
+extern int	age_on(const char *birth_date, DayNumber day);
+
+/* July 1 of the school year that holds the day. */
+extern DayNumber school_year_start(DayNumber day);
+
 #endif							/* CALPADS_PICTURE_ROW_H */

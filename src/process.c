@@ -8,6 +8,7 @@
 #include "process.h"
 
 #include "reconcile.h"
+#include "reconcile_sprg.h"
 #include "rule_check.h"
 
 /* DESIGN section 5, rules 1 and 2. */
@@ -37,6 +38,36 @@ const Process senr_process = {
 	.wave = &senr_wave_rules,
 	.check_record = check_senr_record,
 	.check_beside = check_other_rows,
+};
+
+/* spec/sinf_sela_sprg.md sections 1 and 4; ten years, by the day on which a row ends. */
+const Process sprg_process = {
+	.name = "SPRG",
+	.layout = "sprg",
+	.row_word = "program",
+	.row_words = "a program",
+	.field_count = SPRG_FIELD_COUNT,
+	.field_name = sprg_field_name,
+	.field_source = sprg_field_source,
+	.transaction_type = SPRG_TRANSACTION_TYPE,
+	.lea = SPRG_REPORTING_LEA,
+	.school = SPRG_SCHOOL,
+	.ssid = SPRG_SSID,
+	.local_student_id = SPRG_LOCAL_STUDENT_ID,
+	.start = SPRG_START_DATE,
+	.end = SPRG_END_DATE,
+	.program = SPRG_PROGRAM,
+	.code_year = SPRG_ACADEMIC_YEAR,
+	.dates = FIELD_BIT(SPRG_BIRTH_DATE) | FIELD_BIT(SPRG_START_DATE) | FIELD_BIT(SPRG_END_DATE),
+	.compared = SPRG_COMPARED,
+	.key_count = 6,
+	.key = {SPRG_SCHOOL, SPRG_SSID, SPRG_PROGRAM, SPRG_START_DATE, SPRG_SERVICE_YEAR, SPRG_SERVICE},
+	.window_years = 10,
+	.window_by_end = true,
+	.reconcile = reconcile_programs,
+	.wave = &sprg_wave_rules,
+	.check_record = check_sprg_record,
+	.check_beside = check_other_programs,
 };
 
 const char *

@@ -58,6 +58,7 @@ typedef struct Process
 } Process;
 
 extern const Process senr_process;
+extern const Process sprg_process;
 
 /* The key of the row as extract_record has it: parts and carets; blank parts are empty. */
 extern const char *process_key(Arena *arena, const Process *process, const PictureRow *row);

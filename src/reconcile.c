@@ -33,26 +33,10 @@ typedef struct Work
 /* ---- findings ----------------------------------------------------------- */
 
 static void
-add_finding(Work *work, Finding **list, const Enrollment *row, const char *rule, int field,
-			const char *explanation, const char *fix)
-{
-	Finding    *finding = arena_allocate(work->arena, sizeof(Finding));
-
-	finding->rule = rule;
-	finding->field = field;
-	finding->value = field >= 0 ? row->value[field] : NULL;
-	finding->explanation = explanation;
-	finding->fix = fix;
-	finding->row = row;
-	finding->next = *list;
-	*list = finding;
-}
-
-static void
 add_hold(Work *work, const Enrollment *row, const char *rule, int field, const char *explanation,
 		 const char *fix)
 {
-	add_finding(work, &work->holds, row, rule, field, explanation, fix);
+	add_finding(work->arena, &work->holds, row, rule, field, explanation, fix);
 }
 
 static void
@@ -779,7 +763,7 @@ warn_of_demographics(Work *work, const Operation *operation)
 	SenrField	field = row_has(target, SENR_GENDER, operation->record->value[SENR_GENDER]) ?
 		SENR_BIRTH_DATE : SENR_GENDER;
 
-	add_finding(work, &work->warnings, target, "SENR0035", field, "CALPADS has another gender or birth year; "
+	add_finding(work->arena, &work->warnings, target, "SENR0035", field, "CALPADS has another gender or birth year; "
 				"the record carries those of CALPADS, and SINF corrects them.", senr_field_source[field]);
 }
 
@@ -793,7 +777,7 @@ warn_of_conflicts(Work *work, const Operation *operation, const Enrollment *cons
 			enrollment_conflict(operation->record, rows[i], work->options->today);
 
 		if (rule != NULL && rule_severity(work->options->rules, rule) == RULE_WARNING)
-			add_finding(work, &work->warnings, operation->record, rule, SENR_START_DATE,
+			add_finding(work->arena, &work->warnings, operation->record, rule, SENR_START_DATE,
 						arena_print(work->arena, "%s.", story_conflict(rule)),
 						"ENR.ED and ENR.LD of both enrollments");
 	}
@@ -814,7 +798,7 @@ warn(Work *work)
 		violation = rule_warnings(work->arena, work->options->rules, operation->record, rows, count,
 								  work->options->today);
 		for (; violation != NULL; violation = violation->next)
-			add_finding(work, &work->warnings, operation->record, violation->rule, violation->field,
+			add_finding(work->arena, &work->warnings, operation->record, violation->rule, violation->field,
 						violation->explanation, fix_of(violation));
 		warn_of_conflicts(work, operation, rows, count);
 		if (operation->demographics_kept)

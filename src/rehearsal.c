@@ -43,6 +43,8 @@ typedef enum ReplayColumn
 	REPLAY_START_DATE,
 	REPLAY_FIELD,
 	REPLAY_EXPLANATION,
+	REPLAY_PROGRAM,
+	REPLAY_MEMBERSHIP_START,
 	REPLAY_COLUMN_COUNT
 } ReplayColumn;
 
@@ -58,6 +60,7 @@ typedef struct BatchFile
 typedef struct Replay
 {
 	const char *batch_id;
+	const Process *process;
 	const char *lea;
 	int			encoding;
 	BatchFile  *files;
@@ -104,19 +107,23 @@ begin_row(const Replay *replay, ReplayRow *row, const char *step, const BatchFil
 }
 
 static void
-set_key(ReplayRow *row, const RehearsalKey *key)
+set_key(const Replay *replay, ReplayRow *row, const RehearsalKey *key)
 {
+	bool		has_program = replay->process->program >= 0;
+
 	set_text(row, REPLAY_SSID, key->ssid);
 	set_text(row, REPLAY_SCHOOL, key->school);
+	set_text(row, REPLAY_PROGRAM, key->program);
 	if (key->start != REHEARSAL_NO_DAY)
-		set_value(row, REPLAY_START_DATE, DateADTGetDatum(key->start));
+		set_value(row, has_program ? REPLAY_MEMBERSHIP_START : REPLAY_START_DATE,
+				  DateADTGetDatum(key->start));
 }
 
 static void
-set_field(ReplayRow *row, int field)
+set_field(const Replay *replay, ReplayRow *row, int field)
 {
 	if (field >= 0)
-		set_text(row, REPLAY_FIELD, senr_field_name[field]);
+		set_text(row, REPLAY_FIELD, replay->process->field_name[field]);
 }
 
 static void
@@ -148,8 +155,8 @@ put_refusal(const Replay *replay, const BatchFile *file, const Refusal *refusal)
 	begin_row(replay, &row, "refused", file);
 	set_value(&row, REPLAY_LINE_NO, Int64GetDatum(refusal->line_no));
 	set_text(&row, REPLAY_RULE, refusal->rule);
-	set_key(&row, &refusal->key);
-	set_field(&row, refusal->field);
+	set_key(replay, &row, &refusal->key);
+	set_field(replay, &row, refusal->field);
 	set_text(&row, REPLAY_EXPLANATION, refusal->explanation);
 	end_row(replay, &row);
 }
@@ -160,8 +167,8 @@ put_difference(const Replay *replay, const Difference *difference)
 	ReplayRow	row;
 
 	begin_row(replay, &row, "difference", NULL);
-	set_key(&row, &difference->key);
-	set_field(&row, difference->field);
+	set_key(replay, &row, &difference->key);
+	set_field(replay, &row, difference->field);
 	set_text(&row, REPLAY_EXPLANATION, difference->explanation);
 	end_row(replay, &row);
 }
@@ -226,11 +233,15 @@ read_batch(Replay *replay)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("there is no batch %s", replay->batch_id),
 				 errhint("calpads.history lists the batches.")));
-	if (strcmp(query_value(0, 1), "SENR") != 0)
+	if (strcmp(query_value(0, 1), senr_process.name) == 0)
+		replay->process = &senr_process;
+	else if (strcmp(query_value(0, 1), sprg_process.name) == 0)
+		replay->process = &sprg_process;
+	else
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("batch %s cannot be rehearsed", replay->batch_id),
-				 errdetail("It is a batch of %s; the rules that are replayed are those of SENR.",
+				 errdetail("It is a batch of %s; the rules that are replayed are those of SENR and SPRG.",
 						   query_value(0, 1))));
 	replay->lea = query_value(0, 2);
 	replay->encoding = pg_char_to_encoding(query_value(0, 3));
@@ -284,12 +295,55 @@ replay_file(const Replay *replay, const BatchFile *file)
 }
 
 static void
+enroll_fetched(Rehearsal *rehearsal)
+{
+	for (uint64 row = 0; row < SPI_processed; row++)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[row];
+		TupleDesc	description = SPI_tuptable->tupdesc;
+		bool		isnull;
+		CarryingStay stay = {0};
+		Datum		end;
+
+		CHECK_FOR_INTERRUPTS();
+		stay.school = SPI_getvalue(tuple, description, 2);
+		stay.start = DatumGetDateADT(SPI_getbinval(tuple, description, 3, &isnull));
+		end = SPI_getbinval(tuple, description, 4, &isnull);
+		stay.end = isnull ? ROW_OPEN : DatumGetDateADT(end);
+		stay.reason = SPI_getvalue(tuple, description, 5);
+		rehearsal_enroll(rehearsal, SPI_getvalue(tuple, description, 1), &stay);
+	}
+}
+
+/* SPRG files are posted when SENR is: its difference counts as posted. */
+static void
+enroll_students(const Replay *replay)
+{
+	Oid			type = TEXTOID;
+	Datum		value = CStringGetTextDatum(replay->batch_id);
+	Portal		portal = SPI_cursor_open_with_args(NULL, "SELECT ssid, school, start_date, exit_date, "
+												   "exit_reason FROM calpads.rehearsal_enrollments($1::bigint)",
+												   1, &type, &value, NULL, true, 0);
+
+	do
+	{
+		SPI_cursor_fetch(portal, true, FETCH_ROWS);
+		enroll_fetched(replay->rehearsal);
+		SPI_freetuptable(SPI_tuptable);
+	} while (SPI_processed > 0);
+	SPI_cursor_close(portal);
+}
+
+static void
 replay_batch(Replay *replay)
 {
 	Rehearsal  *rehearsal = rehearsal_create(calpads_make_arena(), replay->lea, calpads_current_date(),
-											 rule_book_load(&senr_process, current_academic_year(), replay->encoding));
+											 rule_book_load(replay->process, current_academic_year(),
+															replay->encoding));
 
 	replay->rehearsal = rehearsal;
+	if (replay->process->program >= 0)
+		enroll_students(replay);
 	each_line(rehearsal, "SELECT line_no, line FROM calpads.rehearsal_state($1::bigint)",
 			  replay->batch_id, take);
 	for (uint64 file = 0; file < replay->file_count; file++)

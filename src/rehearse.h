@@ -6,11 +6,12 @@
  * CALPADS checks every record of a file against what it held before the
  * file, and one refused record refuses the whole file (spec/senr.md section
  * 5).  What is known of these rules is told here a second time: nothing is
- * shared with reconcile, wave and the meanings of enrollment.c, whose
+ * shared with reconcile, wave and the meanings of enrollment.c and program.c, whose
  * mistakes it is there to find.  Only the rules about one record by itself
  * are those of rule.h.
  *
- * Rows and records come as lines: 35 fields and 34 carets, without line end.
+ * Rows and records come as lines: the fields of the process and carets
+ * between them, without line end.  The process is that of the rule book.
  * Server-free: includes no postgres.h.
  *
  *-------------------------------------------------------------------------
@@ -23,6 +24,7 @@
 #include <stdint.h>
 
 #include "arena.h"
+#include "picture_row.h"
 #include "rule.h"
 
 typedef struct Rehearsal Rehearsal;
@@ -34,6 +36,7 @@ typedef struct RehearsalKey
 {
 	const char *ssid;			/* NULL = blank or not readable */
 	const char *school;			/* the same */
+	const char *program;		/* SPRG; NULL = blank, or another process */
 	DayNumber	start;			/* REHEARSAL_NO_DAY = the same */
 } RehearsalKey;
 
@@ -42,7 +45,7 @@ typedef struct Refusal
 {
 	int64_t		line_no;
 	const char *rule;			/* CALPADS rule number, or FORMAT */
-	int			field;			/* SenrField, -1 = the whole record */
+	int			field;			/* of the process, -1 = the whole record */
 	RehearsalKey key;
 	const char *explanation;
 	struct Refusal *next;
@@ -55,11 +58,21 @@ typedef struct FileVerdict
 	const Refusal *refusals;	/* in the order of the lines */
 } FileVerdict;
 
+/* An enrollment that CALPADS holds when SPRG files are posted. */
+typedef struct CarryingStay
+{
+	const char *school;
+	DayNumber	start;
+	DayNumber	end;			/* last day, or ROW_OPEN */
+	const char *reason;			/* exit reason, or NULL */
+	const struct CarryingStay *next;
+} CarryingStay;
+
 /* What CALPADS and the SIS still do not agree on. */
 typedef struct Difference
 {
 	RehearsalKey key;
-	int			field;			/* SenrField, -1 = one side has no such row */
+	int			field;			/* of the process, -1 = one side has no such row */
 	const char *explanation;
 	struct Difference *next;
 } Difference;
@@ -78,6 +91,9 @@ extern Rehearsal *rehearsal_create(Arena *arena, const char *lea, DayNumber toda
  * the row away.  A line that cannot be read changes nothing.
  */
 extern void rehearsal_take(Rehearsal *rehearsal, const char *line);
+
+/* SPRG: CALPADS holds the enrollment; what the stay points to is copied. */
+extern void rehearsal_enroll(Rehearsal *rehearsal, const char *ssid, const CarryingStay *stay);
 
 /* The next record of the file at hand. */
 extern void rehearsal_submit(Rehearsal *rehearsal, int64_t line_no, const char *line);

@@ -61,8 +61,10 @@ extern void check_person(Check *check);
 extern void check_schools(Check *check);
 extern void check_other_rows(Check *check);
 
-/* All rules about a SENR record by itself. */
+/* All rules about a record by itself; about a SPRG record beside the others. */
 extern void check_senr_record(Check *check);
+extern void check_sprg_record(Check *check);
+extern void check_other_programs(Check *check);
 
 /* Only SENR has room for more than the other files. */
 extern void check_local_student_id(Check *check);

@@ -41,7 +41,12 @@ story_date(Arena *arena, DayNumber number)
 const char *
 story_school(Arena *arena, const ReconcileOptions *options, const Enrollment *row)
 {
-	const char *code = row->value[SENR_SCHOOL];
+	return story_school_of_code(arena, options, row->value[SENR_SCHOOL]);
+}
+
+const char *
+story_school_of_code(Arena *arena, const ReconcileOptions *options, const char *code)
+{
 	const char *name = NULL;
 
 	if (options->school_name != NULL)

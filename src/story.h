@@ -16,6 +16,8 @@
 extern const char *story_date(Arena *arena, DayNumber day);
 
 /* "Roosevelt Middle (0123456)", or "school 0123456" without a name. */
+extern const char *story_school_of_code(Arena *arena, const ReconcileOptions *options,
+										const char *code);
 extern const char *story_school(Arena *arena, const ReconcileOptions *options,
 								const Enrollment *row);
 

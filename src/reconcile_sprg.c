@@ -1,0 +1,736 @@
+/*-------------------------------------------------------------------------
+ *
+ * reconcile_sprg.c
+ *	  Two pictures of one student's programs into operations, or into reasons
+ *	  why there is none.
+ *
+ * As in reconcile.c: what differs becomes an operation (compare), and what
+ * CALPADS would refuse is held, until nothing changes (settle).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "reconcile_sprg.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "story_sprg.h"
+
+typedef struct Work
+{
+	Arena	   *arena;
+	const Student *student;
+	const ReconcileOptions *options;
+	const ProgramBook *book;
+	Operation  *operations;
+	Finding    *holds;
+	Finding    *warnings;
+	const PictureRow **final_rows;	/* as CALPADS will hold them */
+	int			final_count;
+} Work;
+
+/* ---- findings ----------------------------------------------------------- */
+
+static void
+add_hold(Work *work, const PictureRow *row, const char *rule, int field, const char *explanation,
+		 const char *fix)
+{
+	add_finding(work->arena, &work->holds, row, rule, field, explanation, fix);
+}
+
+static void
+hold_operation(Work *work, Operation *operation, const char *rule, int field,
+			   const char *explanation, const char *fix)
+{
+	operation->held = true;
+	add_hold(work, operation->target != NULL ? operation->record : operation->before,
+			 rule, field, explanation, fix);
+}
+
+static bool
+is_removal(const Operation *operation)
+{
+	return operation->target == NULL;
+}
+
+static bool
+is_addition(const Operation *operation)
+{
+	return operation->before == NULL;
+}
+
+/* ---- what both sides say of homeless youth ---------------------------------- */
+
+/*
+ * Once CALPADS has Y it stays Y until the academic year ends (section 4.3): in
+ * this row or in another one of the student in the same year.
+ */
+static bool
+calpads_has_y(const Work *work, const PictureRow *target, SprgField field)
+{
+	DayNumber	year = school_year_start(target->start);
+
+	for (const PictureRow *row = work->student->baseline; row != NULL; row = row->next)
+		if (row_has(row, SPRG_PROGRAM, "191") && row_has(row, field, "Y") &&
+			school_year_start(row->start) == year)
+			return true;
+	return false;
+}
+
+/* The row of the SIS as CALPADS' rules let it be. */
+static const PictureRow *
+lawful_target(const Work *work, const PictureRow *target)
+{
+	PictureRow *row;
+
+	if (!row_has(target, SPRG_PROGRAM, "191") ||
+		school_year_start(target->start) != work->options->year_start)
+		return target;
+	row = row_copy(work->arena, target);
+	if (calpads_has_y(work, target, SPRG_RUNAWAY))
+		row->value[SPRG_RUNAWAY] = "Y";
+	if (calpads_has_y(work, target, SPRG_UNACCOMPANIED) || row_has(row, SPRG_RUNAWAY, "Y"))
+		row->value[SPRG_UNACCOMPANIED] = "Y";
+	return row;
+}
+
+/* ---- compare ---------------------------------------------------------------- */
+
+static const PictureRow *
+find_twin(const PictureRow *rows, const PictureRow *row)
+{
+	for (; rows != NULL; rows = rows->next)
+		if (rows->in_scope && program_same_key(rows, row))
+			return rows;
+	return NULL;
+}
+
+static void
+write_header(PictureRow *record, const char *transaction_type)
+{
+	record->value[SPRG_RECORD_TYPE] = "SPRG";
+	record->value[SPRG_TRANSACTION_TYPE] = transaction_type;
+	/* CALPADS makes the membership itself, and takes nothing in the fillers. */
+	record->value[SPRG_MEMBERSHIP] = NULL;
+	record->value[SPRG_FILLER_1] = NULL;
+	record->value[SPRG_FILLER_2] = NULL;
+	record->value[SPRG_FILLER_3] = NULL;
+}
+
+static Operation *
+add_operation(Work *work, OperationCategory category, const PictureRow *before,
+			  const PictureRow *target)
+{
+	Operation  *operation = arena_allocate(work->arena, sizeof(Operation));
+
+	operation->category = category;
+	operation->before = before;
+	operation->target = target;
+	operation->record = row_copy(work->arena, target != NULL ? target : before);
+	write_header(operation->record, target != NULL ? "A" : "D");
+	operation->next = work->operations;
+	work->operations = operation;
+	return operation;
+}
+
+static OperationReason
+reason_of_change(const PictureRow *before, const PictureRow *record, uint64_t changed)
+{
+	if (!(changed & FIELD_BIT(SPRG_END_DATE)))
+		return REASON_FIELDS_CHANGED;
+	if (before->end == ROW_OPEN)
+		return REASON_END_ADDED;
+	return record->end == ROW_OPEN ? REASON_END_REMOVED : REASON_END_CHANGED;
+}
+
+/*
+ * Where CALPADS has closed the row by itself, the open row of the SIS is no
+ * wish to open it again (section 4.4).
+ */
+static const PictureRow *
+without_reopening(const Work *work, const PictureRow *before, const PictureRow *target)
+{
+	PictureRow *row;
+
+	if (target->end != ROW_OPEN || !program_was_closed(work->book, before, work->student->stays))
+		return target;
+	row = row_copy(work->arena, target);
+	row->end = before->end;
+	row->value[SPRG_END_DATE] = before->value[SPRG_END_DATE];
+	return row;
+}
+
+static void
+compare_twins(Work *work, const PictureRow *before, const PictureRow *target)
+{
+	const PictureRow *wanted = without_reopening(work, before, target);
+	uint64_t	changed = row_difference(before, wanted, SPRG_COMPARED);
+	OperationReason reason;
+	Operation  *operation;
+
+	if (changed == 0)
+		return;
+	reason = reason_of_change(before, wanted, changed);
+	operation = add_operation(work, reason == REASON_END_ADDED || reason == REASON_END_CHANGED ?
+							  CATEGORY_EXITS : CATEGORY_UPDATES, before, wanted);
+	operation->changed = changed;
+	operation->reason = reason;
+}
+
+/* Rows of earlier years are not added: the SIS of this year is no witness for them. */
+static bool
+is_of_earlier_year(const Work *work, const PictureRow *target)
+{
+	const char *year = target->value[SPRG_ACADEMIC_YEAR];
+
+	return year != NULL && strcmp(year, work->book->this_year) < 0;
+}
+
+/* Does the SIS have another row with this key, and does it say the same? */
+static bool
+has_double(const Work *work, const PictureRow *target, bool same)
+{
+	const PictureRow *row = work->student->target;
+
+	for (; row != NULL && !(same && row == target); row = row->next)
+		if (row != target && row->in_scope && program_same_key(row, target) &&
+			(row_difference(row, target, SPRG_COMPARED) == 0) == same)
+			return true;
+	return false;
+}
+
+static void
+compare_target(Work *work, const PictureRow *target)
+{
+	const PictureRow *before = find_twin(work->student->baseline, target);
+
+	if (target->problems != NULL)
+		return;					/* hold_unclear_programs tells */
+	if (has_double(work, target, false))
+		add_hold(work, target, "IVR0034", SPRG_START_DATE,
+				 "The SIS has two different records of this program with this start date; CALPADS holds one "
+				 "row for school, SSID, program and start date.", sprg_field_source[SPRG_START_DATE]);
+	else if (has_double(work, target, true))
+		return;					/* an earlier row says the same */
+	else if (before != NULL)
+		compare_twins(work, before, lawful_target(work, target));
+	else if (!is_of_earlier_year(work, target))
+		add_operation(work, CATEGORY_UPDATES, NULL, lawful_target(work, target));
+}
+
+/* Does the SIS keep the row in an earlier year, only with another key? */
+static bool
+has_earlier_partner(const Work *work, const PictureRow *before)
+{
+	for (const PictureRow *row = work->student->target; row != NULL; row = row->next)
+		if (row->in_scope && is_of_earlier_year(work, row) && program_same_place(row, before) &&
+			find_twin(work->student->baseline, row) == NULL)
+			return true;
+	return false;
+}
+
+/*
+ * A row that only CALPADS has is removed while it is of this time: one that
+ * ended in an earlier academic year stays [P], and so does what the SIS
+ * cannot know of (the window, students whom SENR does not report).
+ */
+static bool
+is_left_alone(const Work *work, const PictureRow *before)
+{
+	const ReconcileOptions *options = work->options;
+
+	return !work->student->in_sis || before->start < options->window_start ||
+		before->end < options->year_start || has_earlier_partner(work, before);
+}
+
+static void
+compare_baseline(Work *work, const PictureRow *before)
+{
+	if (find_twin(work->student->target, before) == NULL && !is_left_alone(work, before))
+		add_operation(work, CATEGORY_REMOVALS, before, NULL);
+}
+
+static bool
+is_compared(const Work *work, const PictureRow *row)
+{
+	return row->in_scope && program_of(work->book, row) != NULL;
+}
+
+static void
+compare(Work *work)
+{
+	for (const PictureRow *row = work->student->target; row != NULL; row = row->next)
+		if (row->in_scope && (program_of(work->book, row) != NULL || row->value[SPRG_PROGRAM] == NULL))
+			compare_target(work, row);
+	for (const PictureRow *row = work->student->baseline; row != NULL; row = row->next)
+		if (is_compared(work, row))
+			compare_baseline(work, row);
+}
+
+/* ---- which removal and which addition are the same membership ----------------- */
+
+/* What has become of a row, when the other one is its successor; REASON_COUNT = nothing. */
+static OperationReason
+kinship(const PictureRow *row, const PictureRow *other)
+{
+	bool		same_school = same_value(row->value[SPRG_SCHOOL], other->value[SPRG_SCHOOL]);
+	bool		same_program = same_value(row->value[SPRG_PROGRAM], other->value[SPRG_PROGRAM]);
+
+	if (same_school && same_program)
+		return row->start == other->start ? REASON_SERVICE_CHANGED : REASON_START_MOVED;
+	if (same_program && row->start <= other->end && other->start <= row->end)
+		return REASON_SCHOOL_CHANGED;
+	if (same_school && row->start == other->start)
+		return REASON_PROGRAM_CHANGED;
+	return REASON_COUNT;
+}
+
+/* The lower the nearer. */
+static int
+distance(OperationReason kin)
+{
+	switch (kin)
+	{
+		case REASON_SERVICE_CHANGED:
+			return 0;
+		case REASON_START_MOVED:
+			return 1;
+		case REASON_SCHOOL_CHANGED:
+			return 2;
+		default:
+			return 3;
+	}
+}
+
+static bool
+is_better_partner(const PictureRow *row, const PictureRow *candidate, const PictureRow *best)
+{
+	int			near = distance(kinship(row, candidate));
+	int			best_near = best != NULL ? distance(kinship(row, best)) : 0;
+
+	if (best == NULL || near != best_near)
+		return best == NULL || near < best_near;
+	return abs(candidate->start - row->start) < abs(best->start - row->start);
+}
+
+static void
+pair_with(Work *work, Operation *operation, bool (*partner) (const Operation *))
+{
+	const PictureRow *best = NULL;
+
+	for (const Operation *other = work->operations; other != NULL; other = other->next)
+		if (partner(other) && kinship(operation->record, other->record) != REASON_COUNT &&
+			is_better_partner(operation->record, other->record, best))
+			best = other->record;
+	operation->related = best;
+	if (best != NULL)
+		operation->reason = kinship(operation->record, best);
+}
+
+static void
+pair_operations(Work *work)
+{
+	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
+	{
+		if (is_removal(operation))
+		{
+			operation->reason = REASON_NOT_IN_SIS;
+			pair_with(work, operation, is_addition);
+		}
+		else if (is_addition(operation))
+		{
+			operation->reason = REASON_NEW_PROGRAM;
+			pair_with(work, operation, is_removal);
+		}
+	}
+}
+
+/* ---- students and programs in doubt --------------------------------------------- */
+
+static void
+hold_whole_student(Work *work, const char *rule, const char *explanation, const char *fix)
+{
+	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
+		if (!operation->held)
+			hold_operation(work, operation, rule, -1, explanation, fix);
+}
+
+static bool
+has_two_local_ids(const PictureRow *rows)
+{
+	for (const PictureRow *row = rows; row != NULL; row = row->next)
+		if (row->value[SPRG_LOCAL_STUDENT_ID] != NULL &&
+			!row_has(rows, SPRG_LOCAL_STUDENT_ID, row->value[SPRG_LOCAL_STUDENT_ID]))
+			return true;
+	return false;
+}
+
+static void
+hold_doubtful_student(Work *work)
+{
+	const Student *student = work->student;
+
+	if (student->load_problem != NULL)
+		hold_whole_student(work, "LOAD_ERROR", student->load_problem,
+						   "calpads.load_error; request the ODS extract again");
+	if (has_two_local_ids(student->target))
+		hold_whole_student(work, "DUPLICATE_SSID", "Two students of the SIS carry this SSID, so it is "
+						   "not known whose programs these are.", "STU.CID");
+	if (student->doubt.rule == NULL)
+		return;
+	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
+		if (is_removal(operation) && !operation->held)
+			hold_operation(work, operation, student->doubt.rule, -1, student->doubt.explanation,
+						   student->doubt.fix);
+}
+
+static bool
+same_program(const PictureRow *a, const PictureRow *b)
+{
+	return same_value(a->value[SPRG_PROGRAM], b->value[SPRG_PROGRAM]);
+}
+
+/*
+ * A record of the SIS that is wrong can lack its start or its school, so it is
+ * not known which row of CALPADS it is: nothing is sent of the student and the
+ * program until it is mended.
+ */
+static void
+hold_unclear_program(Work *work, const PictureRow *unclear)
+{
+	add_hold(work, unclear, "MAPPING", -1, "The SIS row could not be turned into a CALPADS record.",
+			 "sis.sprg");
+	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
+		if (!operation->held && same_program(operation->record, unclear))
+			hold_operation(work, operation, "PROGRAM_UNCLEAR", -1,
+						   "Another record of the student and this program cannot be sent as it is, and it may "
+						   "be about the same row.", "see the other held record of this program");}
+
+/* A row that is known by its key and ended in an earlier year is nobody's concern. */
+static bool
+is_history(const Work *work, const PictureRow *row)
+{
+	return row->value[SPRG_START_DATE] != NULL && row->end < work->options->year_start;
+}
+
+static void
+hold_unclear_programs(Work *work)
+{
+	for (const PictureRow *row = work->student->target; row != NULL; row = row->next)
+		if (row->in_scope && row->problems != NULL && !is_history(work, row))
+			hold_unclear_program(work, row);
+}
+
+/* ---- settle: what CALPADS would refuse is held ------------------------------------ */
+
+/* What CALPADS will hold of the row that the operation is about. */
+static const PictureRow *
+final_row(const Operation *operation)
+{
+	if (operation->held)
+		return operation->before;
+	return is_removal(operation) ? NULL : operation->record;
+}
+
+static const Operation *
+operation_on(const Work *work, const PictureRow *baseline_row)
+{
+	for (const Operation *operation = work->operations; operation != NULL; operation = operation->next)
+		if (operation->before == baseline_row)
+			return operation;
+	return NULL;
+}
+
+static void
+collect_final_rows(Work *work)
+{
+	work->final_count = 0;
+	for (const PictureRow *row = work->student->baseline; row != NULL; row = row->next)
+		if (operation_on(work, row) == NULL)
+			work->final_rows[work->final_count++] = row;
+	for (const Operation *operation = work->operations; operation != NULL; operation = operation->next)
+		if (final_row(operation) != NULL)
+			work->final_rows[work->final_count++] = final_row(operation);
+}
+
+static const char *
+fix_of(const Violation *violation)
+{
+	return violation->fix != NULL ? violation->fix : sprg_field_source[violation->field];
+}
+
+static void
+hold_violations(Work *work, Operation *operation, const Violation *violation)
+{
+	for (; violation != NULL; violation = violation->next)
+		hold_operation(work, operation, violation->rule, violation->field, violation->explanation,
+					   fix_of(violation));
+}
+
+/* Holds the records that break a fatal rule; false when there is none. */
+static bool
+hold_rule_breakers(Work *work)
+{
+	const RuleBook *rules = work->options->rules;
+	DayNumber	today = work->options->today;
+	bool		found = false;
+
+	collect_final_rows(work);
+	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
+	{
+		const PictureRow *record = operation->record;
+
+		if (operation->held)
+			continue;
+		if (is_removal(operation))
+			hold_violations(work, operation, rule_check_deletion(work->arena, rules, record));
+		else
+		{
+			hold_violations(work, operation, rule_check(work->arena, rules, record, today));
+			hold_violations(work, operation,
+							rule_check_beside(work->arena, rules, record, work->final_rows,
+											  work->final_count, today));
+		}
+		found |= operation->held;
+	}
+	return found;
+}
+
+static bool
+needs_enrollment(const Work *work, const Operation *operation)
+{
+	return !is_removal(operation) &&
+		program_needs_enrollment(operation->record, is_addition(operation), work->options->year_start);
+}
+
+/*
+ * GERR0005: a record is sent when an enrollment carries it, waits when one
+ * will as soon as SENR is posted, and is held when none will.
+ */
+static bool
+hold_unenrolled(Work *work)
+{
+	const Stay *stays = work->student->stays;
+	bool		found = false;
+
+	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
+	{
+		const PictureRow *record = operation->record;
+
+		if (operation->held || !needs_enrollment(work, operation) ||
+			rule_severity(work->options->rules, "GERR0005") != RULE_FATAL)
+			continue;
+		operation->waits = !program_is_covered(work->book, record, stays, STAY_POSTED);
+		if (!operation->waits || program_is_covered(work->book, record, stays, STAY_COMING))
+			continue;
+		hold_operation(work, operation, "GERR0005", SPRG_START_DATE,
+					   arena_print(work->arena, "CALPADS takes a program only with an enrollment at the school "
+								   "that carries its dates: it holds none for %s, and no SENR record that could "
+								   "be sent brings one.", story_program(work->arena, work->options, record)),
+					   "calpads.senr_held(), or ENR.ED and ENR.LD");
+		found = true;
+	}
+	return found;
+}
+
+/* Which of two operations that exclude each other is sent: ends before additions. */
+static bool
+yields_to(const Operation *operation, const Operation *other)
+{
+	if (operation->category != other->category)
+		return operation->category > other->category;
+	return operation->record->start > other->record->start ||
+		(operation->record->start == other->record->start && operation > other);
+}
+
+/* The row that operation's record could not stand beside in the end, or NULL. */
+static const PictureRow *
+find_obstacle(const Work *work, const Operation *operation, const char **rule)
+{
+	for (const PictureRow *row = work->student->baseline; row != NULL; row = row->next)
+		if (operation_on(work, row) == NULL &&
+			(*rule = program_conflict(work->book, operation->record, row)) != NULL)
+			return row;
+	for (const Operation *other = work->operations; other != NULL; other = other->next)
+	{
+		const PictureRow *row = final_row(other);
+
+		if (other != operation && row != NULL && (other->held || yields_to(operation, other)) &&
+			(*rule = program_conflict(work->book, operation->record, row)) != NULL)
+			return row;
+	}
+	return NULL;
+}
+
+/* Holds one operation that meets an obstacle; false when there is none. */
+static bool
+hold_obstructed(Work *work)
+{
+	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
+	{
+		const char *rule;
+		const PictureRow *obstacle;
+
+		if (operation->held || is_removal(operation))
+			continue;
+		obstacle = find_obstacle(work, operation, &rule);
+		if (obstacle == NULL)
+			continue;
+		hold_operation(work, operation, rule, SPRG_START_DATE,
+					   arena_print(work->arena, "%s; this record would meet %s.",
+								   story_program_conflict(rule),
+								   story_program(work->arena, work->options, obstacle)),
+					   "the dates of both records of the program");
+		operation->yielded = true;
+		return true;
+	}
+	return false;
+}
+
+/*
+ * A removal waits for what replaces it: deleted alone, the student would be
+ * without the program in CALPADS until the other record is repaired.
+ */
+static bool
+hold_unreplaced(Work *work)
+{
+	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
+		for (const Operation *other = work->operations; other != NULL; other = other->next)
+			if (!operation->held && is_removal(operation) && other->held &&
+				operation->related == other->record)
+			{
+				hold_operation(work, operation, "REPLACEMENT_HELD", -1,
+							   "The record that replaces this row is held; the row stays until it can be sent.",
+							   "see the held record of the same student");
+				return true;
+			}
+	return false;
+}
+
+/* ---- the order of the files ---------------------------------------------------------- */
+
+static const char *
+conflict_in_order(const PictureRow *a, const PictureRow *b, const ReconcileOptions *options)
+{
+	return program_conflict(options->programs, a, b);
+}
+
+static bool
+goes_before(const Operation *a, const Operation *b)
+{
+	static const int fields[] = {SPRG_PROGRAM, SPRG_SCHOOL, SPRG_SERVICE};
+
+	if (a->category != b->category)
+		return a->category < b->category;
+	if (a->record->start != b->record->start)
+		return a->record->start < b->record->start;
+	for (int i = 0; i < 3; i++)
+	{
+		const char *left = a->record->value[fields[i]];
+		const char *right = b->record->value[fields[i]];
+		int			order = strcmp(left != NULL ? left : "", right != NULL ? right : "");
+
+		if (order != 0)
+			return order < 0;
+	}
+	return false;
+}
+
+const WaveRules sprg_wave_rules = {conflict_in_order, goes_before, true};
+
+/* Operations that wait for each other: one of them is held. */
+static bool
+hold_stuck(Work *work)
+{
+	Operation  *stuck = wave_order(work->operations, &sprg_wave_rules, work->options);
+
+	if (stuck == NULL)
+		return false;
+	hold_operation(work, stuck, program_is_participation(work->book, stuck->record) ?
+				   "SPRG0070" : "PROGRAM_OPEN_TWICE", SPRG_START_DATE,
+				   "The student's records of this program wait for each other: none of them can be posted "
+				   "first.", "the dates of all records of the program");
+	return true;
+}
+
+/* Each round either holds one operation more or is the last, so this ends. */
+static void
+settle(Work *work)
+{
+	bool		again;
+
+	do
+		again = hold_rule_breakers(work) || hold_unenrolled(work) || hold_obstructed(work) ||
+			hold_unreplaced(work) || hold_stuck(work);
+	while (again);
+}
+
+static void
+warn(Work *work)
+{
+	collect_final_rows(work);
+	for (const Operation *operation = work->operations; operation != NULL; operation = operation->next)
+	{
+		const Violation *violation;
+
+		if (operation->held || is_removal(operation))
+			continue;
+		violation = rule_warnings(work->arena, work->options->rules, operation->record,
+								  work->final_rows, work->final_count, work->options->today);
+		for (; violation != NULL; violation = violation->next)
+			add_finding(work->arena, &work->warnings, operation->record, violation->rule,
+						violation->field, violation->explanation, fix_of(violation));
+	}
+}
+
+static int
+count_rows(const PictureRow *rows)
+{
+	int			count = 0;
+
+	for (; rows != NULL; rows = rows->next)
+		count++;
+	return count;
+}
+
+static int
+count_operations(const Work *work)
+{
+	int			count = 0;
+
+	for (const Operation *operation = work->operations; operation != NULL; operation = operation->next)
+		count++;
+	return count;
+}
+
+static Reconciliation
+too_many_rows(Work *work)
+{
+	add_hold(work, work->student->baseline != NULL ? work->student->baseline : work->student->target,
+			 "TOO_MANY_ROWS", -1, "This SSID has so many programs that it cannot be one student's.",
+			 "STU.CID");
+	return (Reconciliation){NULL, work->holds, NULL};
+}
+
+Reconciliation
+reconcile_programs(Arena *arena, const Student *student, const ReconcileOptions *options)
+{
+	Work		work = {arena, student, options, options->programs, NULL, NULL, NULL, NULL, 0};
+	int			rows = count_rows(student->baseline) + count_rows(student->target);
+
+	if (rows > SPRG_MAX_ROWS)
+		return too_many_rows(&work);
+	work.final_rows = arena_allocate(arena, (size_t) (rows + 1) * sizeof(PictureRow *));
+	compare(&work);
+	if (count_operations(&work) > RECONCILE_MAX_ROWS)
+		return too_many_rows(&work);
+	pair_operations(&work);
+	hold_doubtful_student(&work);
+	hold_unclear_programs(&work);
+	settle(&work);
+	warn(&work);
+	for (Operation *operation = work.operations; operation != NULL; operation = operation->next)
+		if (!operation->held)
+			operation->explanation = story_program_operation(arena, options, operation);
+	return (Reconciliation){work.operations, work.holds, work.warnings};
+}

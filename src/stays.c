@@ -1,0 +1,187 @@
+/*-------------------------------------------------------------------------
+ *
+ * stays.c
+ *	  The enrollments by which student programs go: what SENR has posted, and
+ *	  what it will have posted.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "stays.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+#define FETCH_ROWS 1000
+
+/* Columns of calpads.student_enrollments. */
+typedef enum EnrollmentColumn
+{
+	ENROLLMENT_SIDE = 1,		/* posted, removed, added or sis */
+	ENROLLMENT_LEA,
+	ENROLLMENT_SSID,
+	ENROLLMENT_SCHOOL,
+	ENROLLMENT_START,
+	ENROLLMENT_EXIT,
+	ENROLLMENT_REASON
+} EnrollmentColumn;
+
+/* The student's key: LEA, a blank, SSID. */
+typedef struct StudentStays
+{
+	char		key[NAMEDATALEN];
+	Stay	   *stays;
+	bool		in_sis;
+} StudentStays;
+
+struct StayDirectory
+{
+	HTAB	   *students;
+	MemoryContext context;
+};
+
+static char *
+text_value(uint64 row, EnrollmentColumn column)
+{
+	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+}
+
+static DayNumber
+day_value(uint64 row, EnrollmentColumn column, DayNumber when_null)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
+
+	return isnull ? when_null : DatumGetDateADT(value);
+}
+
+static StudentStays *
+find_student(StayDirectory *directory, const char *lea, const char *ssid, HASHACTION action)
+{
+	char		key[NAMEDATALEN] = {0};
+	bool		found;
+	StudentStays *student;
+
+	snprintf(key, sizeof(key), "%s %s", lea, ssid);
+	student = hash_search(directory->students, key, action, &found);
+	if (action == HASH_ENTER && !found)
+	{
+		student->stays = NULL;
+		student->in_sis = false;
+	}
+	return student;
+}
+
+static Stay *
+find_stay(Stay *stay, const char *school, DayNumber start)
+{
+	while (stay != NULL && (stay->start != start || strcmp(stay->school, school) != 0))
+		stay = stay->next;
+	return stay;
+}
+
+static Stay *
+add_stay(StayDirectory *directory, StudentStays *student, uint64 row)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(directory->context);
+	Stay	   *stay = palloc0(sizeof(Stay));
+	char	   *reason = text_value(row, ENROLLMENT_REASON);
+
+	stay->school = pstrdup(text_value(row, ENROLLMENT_SCHOOL));
+	stay->start = day_value(row, ENROLLMENT_START, 0);
+	stay->end = day_value(row, ENROLLMENT_EXIT, ROW_OPEN);
+	stay->reason = reason != NULL ? pstrdup(reason) : NULL;
+	stay->next = student->stays;
+	student->stays = stay;
+	MemoryContextSwitchTo(old_context);
+	return stay;
+}
+
+/* Posted rows come first: what is removed or sent anew replaces them. */
+static void
+take_row(StayDirectory *directory, uint64 row)
+{
+	StudentStays *student = find_student(directory, text_value(row, ENROLLMENT_LEA),
+										 text_value(row, ENROLLMENT_SSID), HASH_ENTER);
+	const char *side = text_value(row, ENROLLMENT_SIDE);
+	Stay	   *stay;
+
+	if (strcmp(side, "sis") == 0)
+		student->in_sis = true;
+	else if (strcmp(side, "posted") == 0)
+	{
+		stay = add_stay(directory, student, row);
+		stay->posted = stay->coming = true;
+	}
+	else
+	{
+		Stay	   *former = find_stay(student->stays, text_value(row, ENROLLMENT_SCHOOL),
+									   day_value(row, ENROLLMENT_START, 0));
+
+		if (former != NULL)
+			former->coming = false;
+		if (strcmp(side, "added") == 0)
+			add_stay(directory, student, row)->coming = true;
+	}
+}
+
+static void
+take_fetched(StayDirectory *directory, StudentFilter filter, void *filter_context)
+{
+	MemoryContext row_context = AllocSetContextCreate(CurrentMemoryContext, "calpads enrollment",
+													  ALLOCSET_SMALL_SIZES);
+	MemoryContext old_context = MemoryContextSwitchTo(row_context);
+
+	for (uint64 row = 0; row < SPI_processed; row++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (filter(filter_context, text_value(row, ENROLLMENT_LEA), text_value(row, ENROLLMENT_SSID)))
+			take_row(directory, row);
+		MemoryContextReset(row_context);
+	}
+	MemoryContextSwitchTo(old_context);
+	MemoryContextDelete(row_context);
+}
+
+StayDirectory *
+stays_load(const char *lea, const char *ssid, StudentFilter filter, void *context)
+{
+	StayDirectory *directory = palloc(sizeof(StayDirectory));
+	HASHCTL		control = {0};
+	Oid			types[] = {TEXTOID, TEXTOID};
+	Datum		values[] = {lea != NULL ? CStringGetTextDatum(lea) : (Datum) 0,
+	ssid != NULL ? CStringGetTextDatum(ssid) : (Datum) 0};
+	const char	nulls[] = {lea != NULL ? ' ' : 'n', ssid != NULL ? ' ' : 'n', '\0'};
+	Portal		portal;
+
+	control.keysize = NAMEDATALEN;
+	control.entrysize = sizeof(StudentStays);
+	control.hcxt = CurrentMemoryContext;
+	directory->students = hash_create("calpads stays", 256, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+	directory->context = CurrentMemoryContext;
+	portal = SPI_cursor_open_with_args(NULL, "SELECT side, lea, ssid, school, start_date, exit_date, exit_reason "
+									   "FROM calpads.student_enrollments($1, $2)", 2, types, values, nulls,
+									   true, 0);
+	do
+	{
+		SPI_cursor_fetch(portal, true, FETCH_ROWS);
+		take_fetched(directory, filter, context);
+		SPI_freetuptable(SPI_tuptable);
+	} while (SPI_processed > 0);
+	SPI_cursor_close(portal);
+	return directory;
+}
+
+void
+stays_of_student(StayDirectory *directory, const char *lea, const char *ssid, const Stay **stays,
+				 bool *in_sis)
+{
+	StudentStays *student = find_student(directory, lea, ssid, HASH_FIND);
+
+	*stays = student != NULL ? student->stays : NULL;
+	*in_sis = student != NULL && student->in_sis;
+}
