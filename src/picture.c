@@ -13,6 +13,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "tcop/dest.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/guc.h"
@@ -98,6 +99,33 @@ struct SchoolDirectory
 	HTAB	   *schools;
 };
 
+typedef enum Side
+{
+	SIDE_CALPADS,
+	SIDE_SIS
+} Side;
+
+typedef struct Picture
+{
+	const char *query;
+	Tuplestorestate *kept;		/* all rows, where reading them again would cost more; or NULL */
+	Tuplestorestate **portions; /* rows of the students that differ */
+} Picture;
+
+/* A school that was looked up lately. */
+typedef struct KnownScope
+{
+	uint64		digest;			/* of side, LEA and school; 0 = none */
+	bool		in_scope;
+} KnownScope;
+
+/* What a row adds to the balance of its student. */
+typedef struct Weight
+{
+	uint64		key;
+	uint64		difference;
+} Weight;
+
 typedef struct Comparison
 {
 	const Process *process;
@@ -106,16 +134,17 @@ typedef struct Comparison
 	balance_hash *balances;
 	HTAB	   *marks;
 	StayDirectory *stays;		/* SPRG: the enrollments of differing students */
-	Tuplestorestate *rows[2];	/* CALPADS, SIS */
+	Picture		picture[2];		/* by Side */
+	KnownScope	known_scope[256];
+	Weight		weights[64];	/* not yet in the balances */
+	int			weight_count;
+	portion_hash *differing;	/* keys of the students that differ */
+	uint64		portion_count;
 	Arena	   *arena;
 	portion_hash *portion;
 } Comparison;
 
-typedef enum Side
-{
-	SIDE_CALPADS,
-	SIDE_SIS
-} Side;
+typedef void (*RowTaker) (Comparison *comparison, Side side, TupleTableSlot *slot);
 
 /* Takes the rows of one side as the executor makes them. */
 typedef struct PictureReceiver
@@ -123,6 +152,7 @@ typedef struct PictureReceiver
 	DestReceiver receiver;
 	Comparison *comparison;
 	Side		side;
+	RowTaker	take;
 } PictureReceiver;
 
 /* ---- schools and marks ----------------------------------------------------- */
@@ -210,6 +240,15 @@ apply_mark(Comparison *comparison, Student *student, const char *id)
 		student->doubt = mark->doubt;
 }
 
+/* Spreads the last steps of a digest over all bits. */
+static inline uint64
+murmurhash64(uint64 digest)
+{
+	digest = (digest ^ (digest >> 33)) * UINT64CONST(0xFF51AFD7ED558CCD);
+	digest = (digest ^ (digest >> 33)) * UINT64CONST(0xC4CEB9FE1A85EC53);
+	return digest ^ (digest >> 33);
+}
+
 /* ---- first reading: signatures --------------------------------------------- */
 
 static bool
@@ -221,19 +260,63 @@ is_blank(FieldText value)
 	return true;
 }
 
+static inline FieldText
+text_value(Datum datum)
+{
+	struct varlena *text = (struct varlena *) DatumGetPointer(datum);
+
+	/* Short values are nearly all there are; the call is spared them. */
+	if (!VARATT_IS_SHORT(text) || VARATT_IS_EXTERNAL(text))
+		text = PG_DETOAST_DATUM_PACKED(datum);
+	return (FieldText){VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text)};
+}
+
 /* The bytes of a text column; a value of only blanks is none. */
-static FieldText
+static inline FieldText
 column_text(TupleTableSlot *slot, int column)
 {
 	FieldText	value = {NULL, 0};
-	struct varlena *datum;
 
 	if (slot->tts_isnull[column])
 		return value;
-	datum = PG_DETOAST_DATUM_PACKED(slot->tts_values[column]);
-	value.data = VARDATA_ANY(datum);
-	value.length = VARSIZE_ANY_EXHDR(datum);
+	value = text_value(slot->tts_values[column]);
 	return is_blank(value) ? (FieldText){NULL, 0} : value;
+}
+
+static FieldText
+trim(FieldText value)
+{
+	while (value.length > 0 && value.data[value.length - 1] == ' ')
+		value.length--;
+	while (value.length > 0 && *value.data == ' ')
+	{
+		value.data++;
+		value.length--;
+	}
+	return value;
+}
+
+/* A key: a district's own view may pad it with blanks. */
+static FieldText
+key_text(TupleTableSlot *slot, int column)
+{
+	return trim(column_text(slot, column));
+}
+
+static bool
+is_key_field(const Process *process, int field)
+{
+	bool		is_key = field == process->lea;
+
+	for (int part = 0; part < process->key_count; part++)
+		is_key |= field == process->key[part];
+	return is_key;
+}
+
+static FieldText
+field_text(const Process *process, TupleTableSlot *slot, int field)
+{
+	return is_key_field(process, field) ? key_text(slot, field) : column_text(slot, field);
 }
 
 static bool
@@ -249,97 +332,69 @@ problems_column(const Process *process)
 	return process->field_count;
 }
 
-/* Bytes that are hashed together. */
-typedef struct Digest
+/*
+ * A digest takes up a value word by word.  Each step is a bijection of the
+ * word, so two rows that differ in one short value never have the same digest.
+ */
+static inline uint64
+digest_word(uint64 digest, uint64 word)
 {
-	uint64		hash;
-	int			used;
-	unsigned char buffer[512];
-} Digest;
-
-static void
-digest_add(Digest *digest, const void *data, size_t length)
-{
-	if (digest->used + length + 1 > sizeof(digest->buffer))
-	{
-		digest->hash = hash_bytes_extended(digest->buffer, digest->used, digest->hash);
-		digest->used = 0;
-	}
-	if (length + 1 > sizeof(digest->buffer))
-	{
-		digest->hash = hash_bytes_extended(data, (int) length, digest->hash);
-		length = 0;
-	}
-	if (length > 0)
-		memcpy(digest->buffer + digest->used, data, length);
-	digest->used += (int) length;
-	digest->buffer[digest->used++] = '^';
+	digest = (digest ^ word) * UINT64CONST(0x9E3779B97F4A7C15);
+	return digest ^ (digest >> 29);
 }
 
-static uint64
-digest_finish(Digest *digest)
+static inline uint64
+digest_text(uint64 digest, FieldText value)
 {
-	return hash_bytes_extended(digest->buffer, digest->used, digest->hash);
-}
+	uint64		word = 0;
 
-static void
-digest_column(Digest *digest, const Process *process, TupleTableSlot *slot, int field)
-{
-	if (is_date_field(process, field))
+	/* The length keeps the end of one value apart from the start of the next. */
+	digest = digest_word(digest, value.length + 1);
+	for (; value.length >= sizeof(word); value.data += sizeof(word), value.length -= sizeof(word))
 	{
-		if (slot->tts_isnull[field])
-			digest_add(digest, NULL, 0);
-		else
-			digest_add(digest, &slot->tts_values[field], sizeof(DateADT));
+		memcpy(&word, value.data, sizeof(word));
+		digest = digest_word(digest, word);
 	}
-	else
-	{
-		FieldText	value = column_text(slot, field);
-
-		digest_add(digest, value.data, value.length);
-	}
+	if (value.length == 0)
+		return digest;
+	word = 0;
+	memcpy(&word, value.data, value.length);
+	return digest_word(digest, word);
 }
 
 /* Key and compared fields of the row as one number; the SSID is the student's. */
 static uint64
 row_signature(const Process *process, TupleTableSlot *slot)
 {
-	Digest		digest;
+	uint64		digest = 0;
 
-	digest.hash = 0;
-	digest.used = 0;
 	for (int part = 0; part < process->key_count; part++)
-		if (process->key[part] != process->ssid)
-			digest_column(&digest, process, slot, process->key[part]);
-	for (int field = 0; field < process->field_count; field++)
-		if (process->compared & FIELD_BIT(field))
-			digest_column(&digest, process, slot, field);
-	return digest_finish(&digest);
+		if (process->key[part] != process->ssid && process->key[part] != process->start)
+			digest = digest_text(digest, key_text(slot, process->key[part]));
+	for (uint64 fields = process->compared | FIELD_BIT(process->start); fields != 0; fields &= fields - 1)
+	{
+		int			field = pg_rightmost_one_pos64(fields);
+
+		if (slot->tts_isnull[field])
+			digest = digest_text(digest, (FieldText){NULL, 0});
+		else if (is_date_field(process, field))
+			digest = digest_word(digest, (uint32) DatumGetDateADT(slot->tts_values[field]) + UINT64CONST(2));
+		else
+			digest = digest_text(digest, column_text(slot, field));
+	}
+	return murmurhash64(digest);
+}
+
+static uint64
+student_digest(FieldText lea, FieldText ssid)
+{
+	return murmurhash64(digest_text(digest_text(0, lea), ssid));
 }
 
 static uint64
 student_key(const Process *process, TupleTableSlot *slot)
 {
-	Digest		digest;
-
-	digest.hash = 0;
-	digest.used = 0;
-	digest_column(&digest, process, slot, process->lea);
-	digest_column(&digest, process, slot, process->ssid);
-	return digest_finish(&digest);
-}
-
-/* The same of a student whose LEA and SSID are texts. */
-static uint64
-student_key_of_text(const char *lea, const char *ssid)
-{
-	Digest		digest;
-
-	digest.hash = 0;
-	digest.used = 0;
-	digest_add(&digest, lea, strlen(lea));
-	digest_add(&digest, ssid, strlen(ssid));
-	return digest_finish(&digest);
+	return student_digest(key_text(slot, process->lea), key_text(slot, process->ssid));
 }
 
 /*
@@ -347,10 +402,8 @@ student_key_of_text(const char *lea, const char *ssid)
  * knows is not to be overlooked: it will be held.
  */
 static bool
-school_in_scope(Comparison *comparison, Side side, TupleTableSlot *slot)
+look_up_school(Comparison *comparison, Side side, FieldText lea, FieldText code)
 {
-	FieldText	lea = column_text(slot, comparison->process->lea);
-	FieldText	code = column_text(slot, comparison->process->school);
 	char		key[NAMEDATALEN] = {0};
 	School	   *school;
 
@@ -361,6 +414,22 @@ school_in_scope(Comparison *comparison, Side side, TupleTableSlot *slot)
 	memcpy(key + lea.length + 1, code.data, code.length);
 	school = hash_search(comparison->directory->schools, key, HASH_FIND, NULL);
 	return school != NULL ? school->selected : side == SIDE_SIS;
+}
+
+static bool
+school_in_scope(Comparison *comparison, Side side, TupleTableSlot *slot)
+{
+	FieldText	lea = key_text(slot, comparison->process->lea);
+	FieldText	code = key_text(slot, comparison->process->school);
+	uint64		digest = murmurhash64(digest_text(digest_text(side + 1, lea), code));
+	KnownScope *known = &comparison->known_scope[digest % lengthof(comparison->known_scope)];
+
+	if (known->digest != digest)
+	{
+		known->in_scope = look_up_school(comparison, side, lea, code);
+		known->digest = digest;
+	}
+	return known->in_scope;
 }
 
 /* Is the row inside the window, by the day by which the process counts it? */
@@ -406,31 +475,85 @@ check_lea(const Process *process, TupleTableSlot *slot)
 						 process->layout)));
 }
 
+static uint64
+portion_of(Comparison *comparison, uint64 key)
+{
+	return (key >> 32) % comparison->portion_count;
+}
+
+static bool
+has_ssid(const Process *process, TupleTableSlot *slot)
+{
+	return column_text(slot, process->ssid).length > 0;
+}
+
+/*
+ * A balance is somewhere in a table that no cache of the processor holds: the
+ * rows wait until many can be fetched at once.
+ */
+static void
+settle_weights(Comparison *comparison)
+{
+	balance_hash *balances = comparison->balances;
+
+	for (int i = 0; i < comparison->weight_count; i++)
+		__builtin_prefetch(&balances->data[(uint32) comparison->weights[i].key & balances->sizemask]);
+	for (int i = 0; i < comparison->weight_count; i++)
+	{
+		bool		found;
+		Balance    *balance = balance_insert(balances, comparison->weights[i].key, &found);
+
+		if (!found)
+			balance->difference = balance->rows = 0;
+		balance->rows++;
+		balance->difference += comparison->weights[i].difference;
+	}
+	comparison->weight_count = 0;
+}
+
+/* First reading: what the row weighs in the balance of its student. */
+static void
+weigh_row(Comparison *comparison, Side side, TupleTableSlot *slot)
+{
+	const Process *process = comparison->process;
+	Tuplestorestate *kept = comparison->picture[side].kept;
+	Weight	   *weight = &comparison->weights[comparison->weight_count++];
+
+	check_lea(process, slot);
+	weight->key = student_key(process, slot);
+	weight->difference = 0;
+	if (row_in_scope(comparison, side, slot))
+	{
+		uint64		signature = row_signature(process, slot);
+
+		weight->difference = side == SIDE_CALPADS ? signature : -signature;
+	}
+	if (comparison->weight_count == lengthof(comparison->weights))
+		settle_weights(comparison);
+	if (kept != NULL)
+		tuplestore_puttupleslot(kept, slot);
+}
+
+/* Second reading: the row of a student that differs goes into its portion. */
+static void
+put_into_portion(Comparison *comparison, Side side, TupleTableSlot *slot)
+{
+	uint64		key = student_key(comparison->process, slot);
+
+	if (portion_lookup(comparison->differing, key) != NULL)
+		tuplestore_puttupleslot(comparison->picture[side].portions[portion_of(comparison, key)], slot);
+}
+
 static bool
 receive_row(TupleTableSlot *slot, DestReceiver *self)
 {
 	PictureReceiver *receiver = (PictureReceiver *) self;
-	Comparison *comparison = receiver->comparison;
-	const Process *process = comparison->process;
-	Balance    *balance;
-	bool		found;
 
 	CHECK_FOR_INTERRUPTS();
 	slot_getallattrs(slot);
-	if (column_text(slot, process->ssid).length == 0)
-		return true;			/* no SSID yet: the SSID request is for them */
-	check_lea(process, slot);
-	balance = balance_insert(comparison->balances, student_key(process, slot), &found);
-	if (!found)
-		balance->difference = balance->rows = 0;
-	balance->rows++;
-	if (row_in_scope(comparison, receiver->side, slot))
-	{
-		uint64		signature = row_signature(process, slot);
-
-		balance->difference += receiver->side == SIDE_CALPADS ? signature : -signature;
-	}
-	tuplestore_puttupleslot(comparison->rows[receiver->side], slot);
+	/* Without an SSID yet: the SSID request is for them. */
+	if (has_ssid(receiver->comparison->process, slot))
+		receiver->take(receiver->comparison, receiver->side, slot);
 	return true;
 }
 
@@ -458,19 +581,20 @@ set_planner(void)
 }
 
 static void
-read_side(Comparison *comparison, Side side, const char *query)
+read_side(Comparison *comparison, Side side, RowTaker take, const char *query, ParamListInfo parameters)
 {
 	int			settings = NewGUCNestLevel();
 	PictureReceiver receiver = {{receive_row, receiver_startup, receiver_end, receiver_end, DestNone},
-	comparison, side};
+	comparison, side, take};
 	SPIExecuteOptions options = {0};
 
-	comparison->rows[side] = tuplestore_begin_heap(false, false, work_mem);
+	options.params = parameters;
 	options.read_only = true;
 	options.dest = (DestReceiver *) &receiver;
 	set_planner();
 	if (SPI_execute_extended(query, &options) < 0)
 		elog(ERROR, "could not read a picture: %s", query);
+	settle_weights(comparison);
 	AtEOXact_GUC(true, settings);
 }
 
@@ -489,7 +613,7 @@ copy_field(Arena *arena, const Process *process, TupleTableSlot *slot, int field
 		day_to_date8(DatumGetDateADT(slot->tts_values[field]), digits);
 		return arena_copy(arena, digits, sizeof(digits));
 	}
-	value = column_text(slot, field);
+	value = field_text(process, slot, field);
 	return value.length == 0 ? NULL : arena_copy(arena, value.data, value.length);
 }
 
@@ -567,34 +691,14 @@ add_row(Comparison *comparison, Side side, uint64 key, TupleTableSlot *slot)
 	*list = row;
 }
 
-static void
-collect_side(Comparison *comparison, Side side, TupleTableSlot *slot, uint64 portion, uint64 portions)
-{
-	Tuplestorestate *rows = comparison->rows[side];
-
-	tuplestore_rescan(rows);
-	while (tuplestore_gettupleslot(rows, true, false, slot))
-	{
-		uint64		key;
-		Balance    *balance;
-
-		CHECK_FOR_INTERRUPTS();
-		slot_getallattrs(slot);
-		key = student_key(comparison->process, slot);
-		balance = balance_lookup(comparison->balances, key);
-		if (balance->difference != 0 && (key >> 32) % portions == portion)
-			add_row(comparison, side, key, slot);
-	}
-}
-
 /* Of two students with an equal hash the enrollments of both are read. */
 static bool
 student_differs(void *context, const char *lea, const char *ssid)
 {
 	Comparison *comparison = context;
-	Balance    *balance = balance_lookup(comparison->balances, student_key_of_text(lea, ssid));
+	uint64		key = student_digest((FieldText){lea, strlen(lea)}, (FieldText){ssid, strlen(ssid)});
 
-	return balance != NULL && balance->difference != 0;
+	return portion_lookup(comparison->differing, key) != NULL;
 }
 
 static void
@@ -612,35 +716,142 @@ visit_portion(Comparison *comparison, StudentVisitor visit, void *context)
 		}
 }
 
+/* Gathers the students whose balance is not even; gives the number of their rows. */
 static uint64
-count_differing_rows(Comparison *comparison)
+find_differing(Comparison *comparison)
 {
 	balance_iterator iterator;
 	Balance    *balance;
 	uint64		rows = 0;
+	bool		found;
 
+	comparison->differing = portion_create(CurrentMemoryContext, 1024, NULL);
 	balance_start_iterate(comparison->balances, &iterator);
 	while ((balance = balance_iterate(comparison->balances, &iterator)) != NULL)
 		if (balance->difference != 0)
+		{
 			rows += balance->rows;
+			portion_insert(comparison->differing, balance->key, &found);
+		}
+	balance_destroy(comparison->balances);
 	return rows;
 }
 
-static void
-visit_differing(Comparison *comparison, TupleDesc description, StudentVisitor visit, void *context)
+/*
+ * calpads.student_differs(lea text, ssid text, students bigint[]) → boolean:
+ * is the student one of these?  Spares the second reading of a table the
+ * columns of all other rows.
+ */
+PG_FUNCTION_INFO_V1(calpads_student_differs);
+
+Datum
+calpads_student_differs(PG_FUNCTION_ARGS)
 {
-	uint64		portions = count_differing_rows(comparison) * BYTES_PER_ROW / PORTION_BYTES + 1;
+	portion_hash *students = fcinfo->flinfo->fn_extra;
+
+	if (students == NULL)
+	{
+		Datum	   *keys;
+		int			count;
+		bool		found;
+
+		deconstruct_array(PG_GETARG_ARRAYTYPE_P(2), INT8OID, sizeof(int64), true, TYPALIGN_DOUBLE,
+						  &keys, NULL, &count);
+		students = portion_create(fcinfo->flinfo->fn_mcxt, count, NULL);
+		for (int i = 0; i < count; i++)
+			portion_insert(students, DatumGetUInt64(keys[i]), &found);
+		fcinfo->flinfo->fn_extra = students;
+	}
+	PG_RETURN_BOOL(portion_lookup(students, student_digest(trim(text_value(PG_GETARG_DATUM(0))),
+														   trim(text_value(PG_GETARG_DATUM(1))))) != NULL);
+}
+
+static ParamListInfo
+differing_keys(Comparison *comparison)
+{
+	Datum	   *keys = palloc(Max(1, comparison->differing->members) * sizeof(Datum));
+	ParamListInfo parameters = makeParamList(1);
+	portion_iterator iterator;
+	Portion    *student;
+	int			count = 0;
+
+	portion_start_iterate(comparison->differing, &iterator);
+	while ((student = portion_iterate(comparison->differing, &iterator)) != NULL)
+		keys[count++] = UInt64GetDatum(student->key);
+	parameters->params[0].value =
+		PointerGetDatum(construct_array(keys, count, INT8OID, sizeof(int64), true, TYPALIGN_DOUBLE));
+	parameters->params[0].isnull = false;
+	parameters->params[0].pflags = PARAM_FLAG_CONST;
+	parameters->params[0].ptype = INT8ARRAYOID;
+	return parameters;
+}
+
+/* The query once more, for the students that differ. */
+static void
+read_differing(Comparison *comparison, Side side)
+{
+	const char *query = psprintf("%s AND calpads.student_differs(p.reporting_lea::text, p.ssid::text, $1)",
+								 comparison->picture[side].query);
+
+	read_side(comparison, side, put_into_portion, query, differing_keys(comparison));
+}
+
+/* The rows that were kept, or those of the query once more, by portions. */
+static void
+divide_side(Comparison *comparison, Side side, TupleTableSlot *slot)
+{
+	Picture    *picture = &comparison->picture[side];
+	int			memory = Max(64, work_mem / (2 * (int) comparison->portion_count));
+
+	picture->portions = palloc(comparison->portion_count * sizeof(Tuplestorestate *));
+	for (uint64 portion = 0; portion < comparison->portion_count; portion++)
+		picture->portions[portion] = tuplestore_begin_heap(false, false, memory);
+	if (picture->kept == NULL)
+	{
+		read_differing(comparison, side);
+		return;
+	}
+	while (tuplestore_gettupleslot(picture->kept, true, false, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		slot_getallattrs(slot);
+		put_into_portion(comparison, side, slot);
+	}
+	tuplestore_end(picture->kept);
+}
+
+static void
+collect_side(Comparison *comparison, Side side, TupleTableSlot *slot, uint64 portion)
+{
+	Tuplestorestate *rows = comparison->picture[side].portions[portion];
+
+	while (tuplestore_gettupleslot(rows, true, false, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		slot_getallattrs(slot);
+		add_row(comparison, side, student_key(comparison->process, slot), slot);
+	}
+	tuplestore_end(rows);
+}
+
+static void
+visit_differing(Comparison *comparison, uint64 rows, TupleDesc description, StudentVisitor visit,
+				void *context)
+{
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(description, &TTSOpsMinimalTuple);
 	MemoryContext portion_context = AllocSetContextCreate(CurrentMemoryContext, "calpads portion",
 														  ALLOCSET_DEFAULT_SIZES);
 
-	for (uint64 portion = 0; portion < portions; portion++)
+	comparison->portion_count = rows * BYTES_PER_ROW / PORTION_BYTES + 1;
+	divide_side(comparison, SIDE_CALPADS, slot);
+	divide_side(comparison, SIDE_SIS, slot);
+	for (uint64 portion = 0; portion < comparison->portion_count; portion++)
 	{
 		MemoryContext old_context = MemoryContextSwitchTo(portion_context);
 
 		comparison->portion = portion_create(portion_context, 1024, NULL);
-		collect_side(comparison, SIDE_CALPADS, slot, portion, portions);
-		collect_side(comparison, SIDE_SIS, slot, portion, portions);
+		collect_side(comparison, SIDE_CALPADS, slot, portion);
+		collect_side(comparison, SIDE_SIS, slot, portion);
 		visit_portion(comparison, visit, context);
 		MemoryContextSwitchTo(old_context);
 		ExecClearTuple(slot);
@@ -653,15 +864,28 @@ visit_differing(Comparison *comparison, TupleDesc description, StudentVisitor vi
 /* ---- the queries -------------------------------------------------------------- */
 
 static const char *
-picture_query(const Process *process, const char *function, const char *lea, const char *ssid)
+picture_query(const Process *process, const char *call, const char *lea, const char *ssid)
 {
 	const char *const scope[] = {process->name, lea, ssid};
 	const char *query;
 
-	if (query_read(psprintf("SELECT %s($1, $2, $3)", function), 3, scope) != 1)
-		elog(ERROR, "%s gave no query", function);
+	if (query_read(psprintf("SELECT %s", call), 3, scope) != 1)
+		elog(ERROR, "%s gave no query", call);
 	query = query_value(0, 1);
 	return pstrdup(query);
+}
+
+/*
+ * Is the SIS's picture a table, which is cheaply read twice?  A mapping view,
+ * or a foreign table, is not.
+ */
+static bool
+sis_picture_is_stored(const Process *process)
+{
+	const char *const view[] = {process->layout};
+
+	return query_read("SELECT relkind IN ('r', 'm', 'p') FROM pg_class WHERE oid = calpads.sis_view($1)",
+					  1, view) == 1 && query_boolean(0, 1);
 }
 
 /* The shape of both queries' rows, for the tuplestores. */
@@ -683,6 +907,7 @@ picture_compare(const Process *process, const char *lea, const char *ssid,
 				const ReconcileOptions *options, StudentVisitor visit, void *context)
 {
 	Comparison	comparison = {0};
+	uint64		rows;
 
 	comparison.process = process;
 	comparison.options = options;
@@ -690,11 +915,17 @@ picture_compare(const Process *process, const char *lea, const char *ssid,
 	comparison.balances = balance_create(CurrentMemoryContext, 1024, NULL);
 	comparison.arena = calpads_make_arena();
 	load_marks(&comparison);
-	read_side(&comparison, SIDE_CALPADS, picture_query(process, "calpads.baseline_query", lea, ssid));
-	read_side(&comparison, SIDE_SIS, picture_query(process, "calpads.sis_query", lea, ssid));
+	comparison.picture[SIDE_CALPADS].query = picture_query(process, "calpads.baseline_query($1, $2, $3)", lea, ssid);
+	comparison.picture[SIDE_SIS].query = picture_query(process, "calpads.sis_query($1, $2, $3, trimmed => false)",
+													  lea, ssid);
+	if (!sis_picture_is_stored(process))
+		comparison.picture[SIDE_SIS].kept = tuplestore_begin_heap(false, false, work_mem);
+	read_side(&comparison, SIDE_CALPADS, weigh_row, comparison.picture[SIDE_CALPADS].query, NULL);
+	read_side(&comparison, SIDE_SIS, weigh_row, comparison.picture[SIDE_SIS].query, NULL);
+	rows = find_differing(&comparison);
+	if (rows == 0)
+		return;
 	if (process->program >= 0)
 		comparison.stays = stays_load(lea, ssid, student_differs, &comparison);
-	visit_differing(&comparison, picture_description(process), visit, context);
-	tuplestore_end(comparison.rows[SIDE_CALPADS]);
-	tuplestore_end(comparison.rows[SIDE_SIS]);
+	visit_differing(&comparison, rows, picture_description(process), visit, context);
 }
