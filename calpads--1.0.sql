@@ -6,6 +6,7 @@
 --   2. Reference data: layouts, code sets, valid combinations, SIS tables
 --   3. CALPADS' validation rules, and what a district knows of institutions
 --   4. Student programs (SPRG) in the SIS
+--  4a. English language acquisition (SELA) in the SIS
 --   5. The SIS side: schools, code translations, tables and mapping views
 --   6. Reading files: foreign tables and loads
 --   7. The difference: what CALPADS holds, what it should hold, and the operations
@@ -15,6 +16,7 @@
 --  11. Looking back: earlier states, drift, and the story of one student
 --  12. What CALPADS refused: its errors, joined to what was sent and why
 --  13. The legacy full extract of SENR: one file, as it was before 2022
+--  13a. English language acquisition: what CALPADS holds, and the difference
 --  14. The sample district
 --  15. Privileges: nothing for PUBLIC, two roles' worth on request
 
@@ -167,7 +169,7 @@ CREATE UNIQUE INDEX valid_combination_key ON calpads.valid_combination
 	(name, code1, code2, (coalesce(first_year, '')));
 COMMENT ON TABLE calpads.valid_combination IS
 	'pairs of codes that may stand together: exit_completion, exit_grade, completion_grade (grades in two digits), '
-	'state_country, program_membership, elas_transition, sped_…; the code none stands for a blank field';
+	'state_country, program_membership, elas_transition, language_successor (two digits, three letters), sped_…; the code none stands for a blank field';
 COMMENT ON COLUMN calpads.valid_combination.name IS 'name of the combination';
 COMMENT ON COLUMN calpads.valid_combination.code1 IS 'code of the first field';
 COMMENT ON COLUMN calpads.valid_combination.code2 IS 'code of the second field';
@@ -501,7 +503,7 @@ COMMENT ON FUNCTION calpads.offered_programs() IS
  */
 CREATE FUNCTION calpads.reported_enrollments(schema_name text)
 	RETURNS TABLE (student_id integer, lea text, school text, ssid text, first_name text, last_name text, birth_date date, gender text,
-		start_date date, exit_date date, exit_reason text, status text)
+		start_date date, exit_date date, exit_reason text, status text, grade text)
 	LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100000
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -510,7 +512,7 @@ BEGIN
 		SELECT senr.local_student_id::integer, senr.reporting_lea::text, senr.school_of_attendance::text, senr.ssid::text,
 			senr.student_legal_first_name::text, senr.student_legal_last_name::text, senr.student_birth_date::date,
 			senr.student_gender_code::text, senr.enrollment_start_date::date, senr.enrollment_exit_date::date,
-			senr.student_exit_reason_code::text, senr.enrollment_status_code::text
+			senr.student_exit_reason_code::text, senr.enrollment_status_code::text, senr.grade_level_code::text
 		FROM %s AS senr
 		WHERE senr.local_student_id ~ '^[0-9]{1,9}$'
 		$query$, calpads.sis_table_name(schema_name, 'senr'));
@@ -940,6 +942,231 @@ FROM record
 $view$;
 $function$;
 COMMENT ON FUNCTION calpads.sprg_mapping_view() IS 'definition of the mapping view sprg, for calpads.mapping_view()';
+
+-- ---------------------------------------------------------------------------
+-- 4a. English language acquisition (SELA) in the SIS
+-- ---------------------------------------------------------------------------
+
+/* The definition of the mapping view sela: a row of calpads.mapping_view(). */
+CREATE FUNCTION calpads.sela_mapping_view() RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $function$
+SELECT $view$
+/*
+ * SELA as the SIS sees it: one row for each student of whom CALPADS expects
+ * a status this school year.  Sections are those of spec/sinf_sela_sprg.md,
+ * unless they are of spec/aeries_logic.md (there: SIS).
+ *
+ * Newest enrollment that counts -> STU row of that school and LAC
+ *   -> status, date by the status, language -> record.
+ */
+WITH setting AS MATERIALIZED (
+	SELECT calpads.today() AS today, calpads.school_year_start(calpads.today()) AS this_year,
+		calpads.academic_year(calpads.today()) AS academic_year
+),
+school AS MATERIALIZED (
+	SELECT sc, cds_school COLLATE "C" AS cds_school FROM calpads.school_list(@schema_literal@)
+),
+code_map AS MATERIALIZED (
+	SELECT jsonb_object_agg(local_code, code) FILTER (WHERE local_set = 'STU.LF') AS status,
+		jsonb_object_agg(local_code, lower(code)) FILTER (WHERE local_set = 'STU.HL') AS language
+	FROM calpads.code_translation(@schema_literal@)
+),
+-- Two digits until 2022-23, three letters since (section 3.1).
+language_successor AS MATERIALIZED (
+	SELECT jsonb_object_agg(code1, code2) AS code FROM calpads.valid_combination WHERE name = 'language_successor'
+),
+known_code AS MATERIALIZED (
+	SELECT array_agg(code) FILTER (WHERE codeset = 'elas') AS statuses, array_agg(code) FILTER (WHERE codeset = 'language') AS languages
+	FROM calpads.code
+	WHERE codeset IN ('elas', 'language')
+),
+-- A no-show was never there.
+reported AS MATERIALIZED (
+	SELECT * FROM calpads.reported_enrollments(@schema_literal@) WHERE exit_reason IS DISTINCT FROM 'N470'
+),
+enrolled AS MATERIALIZED (
+	SELECT student_id, lea, range_agg(daterange(start_date, exit_date, '[]')) AS days
+	FROM reported
+	WHERE status IN ('10', '30') AND coalesce(exit_date >= start_date, true)
+	GROUP BY student_id, lea
+),
+/*
+ * Section 3.1: statuses 10 and 30, TK to 12, not pupils of private schools.
+ * The enrollment of today goes before one that ended, and that before one to
+ * come.
+ */
+enrollment AS MATERIALIZED (
+	SELECT DISTINCT ON (reported.student_id) reported.*
+	FROM reported
+	CROSS JOIN setting
+	WHERE calpads.is_sela_expected(reported.status, reported.grade, reported.school)
+		AND calpads.school_year_start(reported.start_date) = setting.this_year
+	ORDER BY reported.student_id, reported.start_date <= setting.today DESC,
+		coalesce(reported.exit_date >= setting.today, true) DESC, reported.start_date DESC, reported.status, reported.school COLLATE "C"
+),
+-- The STU row of the reported school, else the one that describes today best.
+student AS MATERIALIZED (
+	SELECT DISTINCT ON (stu.id) stu.id, stu.sc,
+		nullif(upper(btrim(stu.lf::text) COLLATE "C"), '') AS local_status,
+		nullif(btrim(stu.hl::text) COLLATE "C", '') AS local_language,
+		stu.dd::date AS district_entry, stu.ed::date AS school_entry
+	FROM @schema@.stu
+	JOIN enrollment ON enrollment.student_id = stu.id
+	LEFT JOIN school ON school.sc = coalesce(nullif(stu.hs, 0), stu.sc)
+	WHERE stu.del IS NOT TRUE
+	ORDER BY stu.id, school.cds_school = enrollment.school COLLATE "C" DESC NULLS LAST, coalesce(btrim(stu.tg::text), '') <> '',
+		stu.ed DESC NULLS LAST, stu.sc, stu.sn
+),
+-- One row for each student; of several the one whose record has not ended.
+language_assessment AS MATERIALIZED (
+	SELECT DISTINCT ON (lac.id) lac.id, lac.sts::date AS california_start, lac.uss::date AS us_start, lac.sd::date AS learner_start,
+		lac.rd1::date AS redesignated, lac.ifd::date AS fluent_start, lac.aes::date AS adult_start
+	FROM @schema@.lac
+	WHERE lac.del IS NOT TRUE
+	ORDER BY lac.id, lac.ed DESC NULLS FIRST, lac.ead DESC NULLS LAST
+),
+local_record AS (
+	SELECT enrollment.*, enrolled.days AS enrolled_days, student.sc, student.local_status, student.local_language, student.district_entry, student.school_entry,
+		assessment.california_start, assessment.us_start, assessment.learner_start, assessment.redesignated, assessment.fluent_start,
+		assessment.adult_start,
+		coalesce(code_map.status ->> student.local_status, student.local_status) COLLATE "C" AS status_code,
+		-- A language that is translated, or is a code of CALPADS; old codes by their successor.
+		coalesce(code_map.language ->> upper(student.local_language), lower(student.local_language)) COLLATE "C" AS language_found,
+		code_map.language IS NOT NULL AND code_map.language ->> upper(student.local_language) IS NULL AS language_not_translated
+	FROM enrollment
+	CROSS JOIN code_map
+	JOIN student ON student.id = enrollment.student_id
+	LEFT JOIN enrolled ON enrolled.student_id = enrollment.student_id AND enrolled.lea = enrollment.lea
+	LEFT JOIN language_assessment AS assessment ON assessment.id = enrollment.student_id
+	OFFSET 0
+),
+/*
+ * SIS section 8.4: each status has its date.  EO and TBD take the first that is
+ * filled of four [proposal: in this order], and, without any, the first day of
+ * the enrollment.
+ */
+dated AS (
+	SELECT local_record.*,
+		CASE status_code
+			WHEN 'RFEP' THEN redesignated
+			WHEN 'EL' THEN learner_start
+			WHEN 'IFEP' THEN fluent_start
+			WHEN 'ADEL' THEN adult_start
+			ELSE coalesce(california_start, us_start, district_entry, school_entry, start_date)
+		END AS entered_date,
+		CASE status_code
+			WHEN 'RFEP' THEN 'LAC.RD1'
+			WHEN 'EL' THEN 'LAC.SD'
+			WHEN 'IFEP' THEN 'LAC.IFD'
+			WHEN 'ADEL' THEN 'LAC.AES'
+			ELSE CASE
+				WHEN california_start IS NOT NULL THEN 'LAC.STS'
+				WHEN us_start IS NOT NULL THEN 'LAC.USS'
+				WHEN district_entry IS NOT NULL THEN 'STU.DD'
+				WHEN school_entry IS NOT NULL THEN 'STU.ED'
+				ELSE 'ENR.ED'
+			END
+		END AS date_source,
+		coalesce(language_successor.code ->> language_found, language_found) COLLATE "C" AS language,
+		language_not_translated AND language_found <> ALL (known_code.languages) AS language_unknown,
+		status_code <> ALL (known_code.statuses) AS status_unknown,
+		status_code = ANY (known_code.statuses) AS status_known,
+		-- EL and IFEP come from the test vendor: nothing of them is sent, so nothing is wrong.
+		status_code NOT IN ('EL', 'IFEP') AS is_sent
+	FROM local_record
+	CROSS JOIN language_successor
+	CROSS JOIN known_code
+	OFFSET 0
+),
+record AS (
+	SELECT dated.*,
+		-- Section 3.1: TBD is never in the future.
+		CASE WHEN status_code = 'TBD' THEN least(entered_date, (SELECT today FROM setting))
+			WHEN status_known THEN entered_date END AS status_start,
+		ssid !~ '^[0-9]{10}$' AS ssid_malformed,
+		is_sent AND status_known AND entered_date IS NULL AS date_missing,
+		is_sent AND status_known AND language IS NULL AS language_missing,
+		is_sent AND (language_unknown OR language !~ '^[a-z]{3}$') AS language_bad,
+		is_sent AND status_code = 'EO' AND language NOT IN ('eng', 'ase') AS language_not_english,
+		is_sent AND status_code <> 'EO' AND language IN ('eng', 'ase') AS language_english
+	FROM dated
+	OFFSET 0
+)
+SELECT
+	'SELA' COLLATE "C" AS record_type_code,
+	'A' COLLATE "C" AS transaction_type_code,
+	concat_ws('-', student_id, status_code) COLLATE "C" AS local_record_id,
+	lea COLLATE "C" AS reporting_lea,
+	school COLLATE "C" AS school_of_attendance,
+	(SELECT academic_year FROM setting) COLLATE "C" AS academic_year_id,
+	ssid COLLATE "C" AS ssid,
+	first_name COLLATE "C" AS student_legal_first_name,
+	last_name COLLATE "C" AS student_legal_last_name,
+	birth_date AS student_birth_date,
+	gender COLLATE "C" AS student_gender_code,
+	student_id::text COLLATE "C" AS local_student_id,
+	status_code AS english_language_acquisition_status_code,
+	status_start AS english_language_acquisition_status_start_date,
+	language AS primary_language_code,
+	-- Corrections with a reason are made online (section 3.1).
+	NULL::text COLLATE "C" AS correction_reason_code,
+	student_id,
+	sc,
+	local_status,
+	local_language,
+	CASE WHEN status_start IS NOT NULL THEN date_source END COLLATE "C" AS date_source,
+	CASE
+		WHEN status_start IS NULL THEN NULL
+		WHEN status_start < entered_date THEN 'TBD is not dated in the future: the day of today stands in.'
+		WHEN date_source = 'ENR.ED' THEN 'None of LAC.STS, LAC.USS, STU.DD and STU.ED is filled: the first day of the enrollment.'
+		WHEN status_code IN ('EO', 'TBD') THEN 'The first of LAC.STS, LAC.USS, STU.DD and STU.ED that is filled.'
+		ELSE format('The date of status %s.', status_code)
+	END COLLATE "C" AS date_rule,
+	-- The days on which the start of a status can lie (GERR0005).
+	enrolled_days,
+	CASE WHEN lea IS NULL OR ssid_malformed OR local_status IS NULL OR status_unknown OR date_missing OR language_missing
+			OR language_bad OR language_not_english OR language_english
+		THEN jsonb_path_query_array(jsonb_build_array(
+			CASE WHEN lea IS NULL THEN calpads.problem('reporting_lea', 'GERR0001', NULL,
+				'The county and district code of the reporting LEA is blank.', 'LOC.CC and LOC.DC') END,
+			CASE WHEN ssid_malformed THEN calpads.problem('ssid', 'IVR0007', ssid,
+				'The SSID does not have ten digits.', 'STU.CID') END,
+			CASE WHEN local_status IS NULL THEN calpads.problem('english_language_acquisition_status_code', 'GERR0001', NULL,
+				'The student has no language fluency, and CALPADS expects a status.', 'STU.LF')
+			WHEN status_unknown THEN calpads.problem('english_language_acquisition_status_code', 'GERR0002', local_status,
+				format('The language fluency %s has no translation to a status of CALPADS.', local_status),
+				'XRF: code translations STU.LF, or STU.LF') END,
+			CASE WHEN date_missing THEN calpads.problem('english_language_acquisition_status_start_date', 'GERR0001', NULL,
+				format('The student is %s, but the date of it is blank.', status_code), date_source) END,
+			CASE WHEN language_missing THEN calpads.problem('primary_language_code', 'GERR0001', NULL,
+				'The student has no reporting language, and CALPADS requires one from TK to grade 12.', 'STU.HL')
+			WHEN language_bad THEN calpads.problem('primary_language_code', 'GERR0002', local_language,
+				format('The language %s has no translation to a three-letter code of CALPADS.', local_language),
+				'XRF: code translations STU.HL, or STU.HL')
+			WHEN language_not_english THEN calpads.problem('primary_language_code', 'SELA0322', local_language,
+				'The status is English only, but the language is neither English nor American Sign Language.', 'STU.LF or STU.HL')
+			WHEN language_english THEN calpads.problem('primary_language_code', 'SELA0280', local_language,
+				format('The language is English or American Sign Language, but the status is %s, not English only.', status_code),
+				'STU.LF or STU.HL') END
+		), '$[*] ? (@ != null)') END AS problems
+FROM record
+$view$;
+$function$;
+COMMENT ON FUNCTION calpads.sela_mapping_view() IS 'definition of the mapping view sela, for calpads.mapping_view()';
+
+/*
+ * Does CALPADS expect a status of a student with such an enrollment?  Primary
+ * and short-term enrollments, not infants to preschool nor adults (SELA0301),
+ * not pupils of private schools (spec/sinf_sela_sprg.md section 3.1).
+ */
+CREATE FUNCTION calpads.is_sela_expected(status text, grade text, school text) RETURNS boolean
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN coalesce(status, '') IN ('10', '30') AND coalesce(grade, '') NOT IN ('IN', 'TD', 'PS', 'AD')
+		AND coalesce(school, '') <> '0000002';
+COMMENT ON FUNCTION calpads.is_sela_expected(text, text, text) IS
+	'does CALPADS expect a language status for an enrollment of that status and grade at that school?';
 
 -- ---------------------------------------------------------------------------
 -- 5. The SIS side: schools, code translations, tables and mapping views
@@ -1774,7 +2001,9 @@ SELECT
 FROM record
 $view$),
 ('sprg', 'what CALPADS should hold of the student programs (SPRG), according to the student information system',
-	calpads.sprg_mapping_view());
+	calpads.sprg_mapping_view()),
+('sela', 'what CALPADS should hold of the language status (SELA), according to the student information system',
+	calpads.sela_mapping_view());
 $function$;
 COMMENT ON FUNCTION calpads.mapping_view() IS
 	'the mapping views as the extension ships them; @schema@ stands for the quoted name of the SIS schema, '
@@ -2129,7 +2358,7 @@ CREATE FUNCTION calpads.load_ods(process text, path text, content bytea DEFAULT 
 	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'calpads_load_ods';
 COMMENT ON FUNCTION calpads.load_ods(text, text, bytea, text) IS
-	'loads an ODS extract (process SENR or SPRG) as the new baseline of its LEA: a file of the server by its absolute path (needs pg_read_server_files), '
+	'loads an ODS extract (process SENR, SPRG or SELA) as the new baseline of its LEA: a file of the server by its absolute path (needs pg_read_server_files), '
 	'or content, whose name is path; layout_year is the academic year of an old file. Bad rows are set aside in calpads.load_error; '
 	'a wrong file is refused and changes nothing';
 
@@ -4260,17 +4489,21 @@ BEGIN
 		RETURN QUERY SELECT f.* FROM calpads.create_legacy_extract(lea, all_students) f;
 		RETURN;
 	END IF;
-	IF process IS NULL OR process NOT IN ('SENR', 'SPRG') THEN
+	IF process IS NULL OR process NOT IN ('SENR', 'SPRG', 'SELA') THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'invalid_parameter_value',
 			MESSAGE = format('there is no extract %L', process),
-			HINT = 'The extracts are: SENR, SPRG, SENR_LEGACY.';
+			HINT = 'The extracts are: SENR, SPRG, SELA, SENR_LEGACY.';
 	END IF;
 	IF all_students THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'invalid_parameter_value',
 			MESSAGE = format('all_students has no meaning for %s', process),
 			DETAIL = 'The file holds the difference to what CALPADS has, of all students.';
+	END IF;
+	IF process = 'SELA' THEN
+		RETURN QUERY SELECT f.* FROM calpads.create_sela_extract(lea) f;
+		RETURN;
 	END IF;
 	FOREACH one_lea IN ARRAY calpads.baseline_leas(process, lea) LOOP
 		IF process = 'SPRG' THEN
@@ -5770,7 +6003,8 @@ FROM calpads.rejection_row r
 	LEFT JOIN LATERAL (
 		SELECT k.name FROM calpads.rule k
 		WHERE r.rule IN (k.number, k.reported_as)
-		ORDER BY k.number = r.rule DESC, k.process
+		-- One number can be a rule of several kinds of files.
+		ORDER BY k.number = r.rule DESC, k.process = coalesce(f.process, 'SENR') DESC, k.process
 		LIMIT 1) AS u ON true;
 COMMENT ON VIEW calpads.rejection IS
 	'the errors that CALPADS gave, each with the record that was sent, why it was sent, and where the SIS keeps it; '
@@ -5944,6 +6178,932 @@ END;
 $$;
 COMMENT ON FUNCTION calpads.create_legacy_extract(text, boolean) IS
 	'what create_extract(''SENR_LEGACY'') does; all_students: whatever calpads.legacy_changes_since says';
+
+-- ---------------------------------------------------------------------------
+-- 13a. English language acquisition: what CALPADS holds, and the difference
+-- ---------------------------------------------------------------------------
+
+CREATE TYPE calpads.sela AS (
+	record_type_code text COLLATE "C",
+	transaction_type_code text COLLATE "C",
+	local_record_id text COLLATE "C",
+	reporting_lea text COLLATE "C",
+	school_of_attendance text COLLATE "C",
+	academic_year_id text COLLATE "C",
+	ssid text COLLATE "C",
+	student_legal_first_name text COLLATE "C",
+	student_legal_last_name text COLLATE "C",
+	student_birth_date date,
+	student_gender_code text COLLATE "C",
+	local_student_id text COLLATE "C",
+	english_language_acquisition_status_code text COLLATE "C",
+	english_language_acquisition_status_start_date date,
+	primary_language_code text COLLATE "C",
+	correction_reason_code text COLLATE "C"
+);
+COMMENT ON TYPE calpads.sela IS 'a SELA record: fields 12.01 to 12.16 of the current layout';
+
+-- The columns are those of layout sela_ods of the current year.
+CREATE TABLE calpads.sela_baseline (
+	load_id bigint NOT NULL,
+	line_no bigint NOT NULL,
+	record_type_code text COLLATE "C",
+	transaction_type_code text COLLATE "C",
+	local_record_id text COLLATE "C",
+	reporting_lea text COLLATE "C" NOT NULL,
+	school_of_attendance text COLLATE "C",
+	academic_year_id text COLLATE "C",
+	ssid text COLLATE "C" NOT NULL,
+	student_legal_first_name text COLLATE "C",
+	student_legal_last_name text COLLATE "C",
+	student_birth_date date,
+	student_gender_code text COLLATE "C",
+	local_student_id text COLLATE "C",
+	english_language_acquisition_status_code text COLLATE "C" NOT NULL,
+	english_language_acquisition_status_start_date date NOT NULL,
+	primary_language_code text COLLATE "C",
+	correction_reason_code text COLLATE "C",
+	upload_date text COLLATE "C",
+	last_date_updated text COLLATE "C"
+);
+SELECT pg_catalog.pg_extension_config_dump('calpads.sela_baseline', '');
+COMMENT ON TABLE calpads.sela_baseline IS
+	'records of the SELA ODS extracts (layout sela_ods), of all loads; blanks are null. A status is valid in the whole state, '
+	'so records of other LEAs are here too; within a load (reporting_lea, ssid, english_language_acquisition_status_code, '
+	'english_language_acquisition_status_start_date) is unique';
+COMMENT ON COLUMN calpads.sela_baseline.load_id IS 'the load: calpads.load';
+COMMENT ON COLUMN calpads.sela_baseline.line_no IS 'line of the file, from 1';
+
+-- A record line in the shape of the layout.
+CREATE FUNCTION calpads.sela_record(line text) RETURNS SETOF calpads.sela
+	LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT
+		NULLIF(f[1], ''),
+		NULLIF(f[2], ''),
+		NULLIF(f[3], ''),
+		NULLIF(f[4], ''),
+		NULLIF(f[5], ''),
+		NULLIF(f[6], ''),
+		NULLIF(f[7], ''),
+		NULLIF(f[8], ''),
+		NULLIF(f[9], ''),
+		to_date(NULLIF(f[10], ''), 'YYYYMMDD'),
+		NULLIF(f[11], ''),
+		NULLIF(f[12], ''),
+		NULLIF(f[13], ''),
+		to_date(NULLIF(f[14], ''), 'YYYYMMDD'),
+		NULLIF(f[15], ''),
+		NULLIF(f[16], '')
+	FROM string_to_array(line, '^') AS f;
+END;
+COMMENT ON FUNCTION calpads.sela_record(text) IS 'the fields of a SELA record line';
+
+CREATE FUNCTION calpads.sela_line(record calpads.sela) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN array_to_string(ARRAY[
+		record.record_type_code,
+		record.transaction_type_code,
+		record.local_record_id,
+		record.reporting_lea,
+		record.school_of_attendance,
+		record.academic_year_id,
+		record.ssid,
+		record.student_legal_first_name,
+		record.student_legal_last_name,
+		to_char(record.student_birth_date::timestamp, 'YYYYMMDD'),
+		record.student_gender_code,
+		record.local_student_id,
+		record.english_language_acquisition_status_code,
+		to_char(record.english_language_acquisition_status_start_date::timestamp, 'YYYYMMDD'),
+		record.primary_language_code,
+		record.correction_reason_code], '^', '');
+COMMENT ON FUNCTION calpads.sela_line(calpads.sela) IS 'a SELA record as it stands in a file, without CR LF';
+
+-- Without an ODS load the files are posted over nothing (batch.load_id is
+-- null) and count until the first load closes them.
+CREATE FUNCTION calpads.posted_sela_files() RETURNS bigint[]
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT array_agg(f.file_id ORDER BY f.post_order)
+	FROM calpads.batch b
+		JOIN calpads.extract_file f ON f.batch_id = b.batch_id AND f.status = 'Posted'
+		LEFT JOIN calpads.current_load c ON c.process = b.process AND c.lea = b.lea
+	WHERE b.process = 'SELA' AND b.load_id IS NOT DISTINCT FROM c.load_id
+$$;
+COMMENT ON FUNCTION calpads.posted_sela_files() IS
+	'the SELA files that were posted since the ODS loads, in the order of their posting; of an LEA without a load all';
+
+-- As calpads.senr_picture; the key of calpads.extract_record is reporting LEA,
+-- SSID and status (spec/sinf_sela_sprg.md section 1).
+CREATE FUNCTION calpads.sela_picture(loads bigint[], files bigint[])
+	RETURNS TABLE (
+		record_type_code text,
+		transaction_type_code text,
+		local_record_id text,
+		reporting_lea text,
+		school_of_attendance text,
+		academic_year_id text,
+		ssid text,
+		student_legal_first_name text,
+		student_legal_last_name text,
+		student_birth_date date,
+		student_gender_code text,
+		local_student_id text,
+		english_language_acquisition_status_code text,
+		english_language_acquisition_status_start_date date,
+		primary_language_code text,
+		correction_reason_code text,
+		load_id bigint)
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	WITH posted AS (
+		SELECT DISTINCT ON (r.key)
+			t.load_id,
+			split_part(r.key, '^', 1) COLLATE "C" AS reporting_lea,
+			r.ssid,
+			split_part(r.key, '^', 3) COLLATE "C" AS status,
+			r.line
+		FROM unnest(files) WITH ORDINALITY AS o (file_id, place)
+			JOIN calpads.extract_file f ON f.file_id = o.file_id
+			JOIN calpads.batch t ON t.batch_id = f.batch_id
+			JOIN calpads.extract_record r ON r.file_id = f.file_id
+		ORDER BY r.key, o.place DESC
+	)
+	SELECT
+		'SELA',
+		NULL,
+		b.local_record_id,
+		b.reporting_lea,
+		b.school_of_attendance,
+		b.academic_year_id,
+		b.ssid,
+		b.student_legal_first_name,
+		b.student_legal_last_name,
+		b.student_birth_date,
+		b.student_gender_code,
+		b.local_student_id,
+		b.english_language_acquisition_status_code,
+		b.english_language_acquisition_status_start_date,
+		b.primary_language_code,
+		b.correction_reason_code,
+		b.load_id
+	FROM calpads.sela_baseline b
+	WHERE b.load_id = ANY ((SELECT loads)::bigint[])
+		-- NOT IN for its hash table; no part of a key is null.
+		AND (b.ssid, b.english_language_acquisition_status_code, b.reporting_lea) NOT IN (
+			SELECT p.ssid, p.status, p.reporting_lea
+			FROM posted p)
+	UNION ALL
+	SELECT
+		'SELA',
+		NULL,
+		r.local_record_id,
+		r.reporting_lea,
+		r.school_of_attendance,
+		r.academic_year_id,
+		r.ssid,
+		r.student_legal_first_name,
+		r.student_legal_last_name,
+		r.student_birth_date,
+		r.student_gender_code,
+		r.local_student_id,
+		r.english_language_acquisition_status_code,
+		r.english_language_acquisition_status_start_date,
+		r.primary_language_code,
+		r.correction_reason_code,
+		p.load_id
+	FROM posted p, calpads.sela_record(p.line) AS r;
+END;
+COMMENT ON FUNCTION calpads.sela_picture(bigint[], bigint[]) IS
+	'the language statuses that CALPADS held after ODS loads and the posting of files, in the order of the array';
+
+CREATE VIEW calpads.ods_sela AS
+SELECT
+	p.record_type_code COLLATE "C" AS record_type_code,
+	p.transaction_type_code COLLATE "C" AS transaction_type_code,
+	p.local_record_id COLLATE "C" AS local_record_id,
+	p.reporting_lea COLLATE "C" AS reporting_lea,
+	p.school_of_attendance COLLATE "C" AS school_of_attendance,
+	p.academic_year_id COLLATE "C" AS academic_year_id,
+	p.ssid COLLATE "C" AS ssid,
+	p.student_legal_first_name COLLATE "C" AS student_legal_first_name,
+	p.student_legal_last_name COLLATE "C" AS student_legal_last_name,
+	p.student_birth_date,
+	p.student_gender_code COLLATE "C" AS student_gender_code,
+	p.local_student_id COLLATE "C" AS local_student_id,
+	p.english_language_acquisition_status_code COLLATE "C" AS english_language_acquisition_status_code,
+	p.english_language_acquisition_status_start_date,
+	p.primary_language_code COLLATE "C" AS primary_language_code,
+	p.correction_reason_code COLLATE "C" AS correction_reason_code,
+	p.load_id
+FROM calpads.sela_picture(calpads.current_loads('SELA'), calpads.posted_sela_files()) AS p;
+COMMENT ON VIEW calpads.ods_sela IS
+	'the language statuses that CALPADS holds: the last ODS load overlaid with every file posted since; records of other LEAs '
+	'of which an extract tells are among them. load_id is null where nothing was loaded yet';
+
+-- LAC.EAC and LAC.EAD, which a load fills ---------------------------------------
+
+-- Of statuses that start on one day the one that can only have followed.
+CREATE FUNCTION calpads.elas_rank(status text) RETURNS integer
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN coalesce(array_position(ARRAY['TBD', 'EO', 'EL', 'IFEP', 'ADEL', 'RFEP'], status), 0);
+COMMENT ON FUNCTION calpads.elas_rank(text) IS 'order of language statuses that start on the same day';
+
+CREATE FUNCTION calpads.check_lac_writable(lac regclass) RETURNS void
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	can_update CONSTANT integer := 4;
+	can_insert CONSTANT integer := 8;
+BEGIN
+	IF pg_relation_is_updatable(lac, true) & (can_update | can_insert) <> can_update | can_insert THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('%s cannot be written, so CALPADS'' language status has no place there', lac),
+			DETAIL = 'It is a view or a foreign table.',
+			HINT = 'Set calpads.sela_fill_lac to off: the extract is loaded and compared without LAC.EAC and LAC.EAD.';
+	ELSIF NOT (has_column_privilege(lac, 'eac', 'UPDATE') AND has_column_privilege(lac, 'ead', 'UPDATE')
+			AND has_column_privilege(lac, 'id', 'INSERT') AND has_column_privilege(lac, 'eac', 'INSERT')
+			AND has_column_privilege(lac, 'ead', 'INSERT')) THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'insufficient_privilege',
+			MESSAGE = format('permission denied to write CALPADS'' language status into %s', lac),
+			DETAIL = 'A SELA load fills LAC.EAC and LAC.EAD; nothing was loaded.',
+			HINT = format('GRANT UPDATE (eac, ead), INSERT (id, eac, ead) ON %s TO %I; or set calpads.sela_fill_lac to off.',
+				lac, current_user);
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.check_lac_writable(regclass) IS
+	'refuses a SELA load by somebody who cannot write LAC.EAC and LAC.EAD';
+
+/*
+ * Part of load_ods.  Of each student of the file whom the SIS has, the status
+ * with the latest start goes into LAC.EAC and LAC.EAD, and nothing else is
+ * changed; a student without a row in LAC gets one [proposal: spec/ssid.md has
+ * the same for the SSID extract].  Students who are not in the file, or of whom
+ * a row was set aside, keep what they have: the SSID extract fills these columns
+ * too.
+ */
+CREATE FUNCTION calpads.fill_language_status(load_id bigint) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+DECLARE
+	lac regclass;
+	tally record;
+BEGIN
+	IF calpads.setting('sela_fill_lac') <> 'on' THEN
+		RETURN;
+	END IF;
+	lac := calpads.sis_table_name(NULL, 'lac')::regclass;
+	PERFORM calpads.check_lac_writable(lac);
+	EXECUTE format($query$
+		WITH newest AS MATERIALIZED (
+			SELECT DISTINCT ON (b.ssid) b.ssid, b.english_language_acquisition_status_code AS status,
+				b.english_language_acquisition_status_start_date AS start_date
+			FROM calpads.sela_baseline b
+			WHERE b.load_id = $1
+				-- What was set aside may have been the newest.
+				AND b.ssid NOT IN (SELECT e.ssid FROM calpads.load_error e WHERE e.load_id = $1 AND e.ssid IS NOT NULL)
+			ORDER BY b.ssid, b.english_language_acquisition_status_start_date DESC,
+				calpads.elas_rank(b.english_language_acquisition_status_code) DESC
+		), student AS MATERIALIZED (
+			SELECT DISTINCT ON (stu.id) stu.id, newest.ssid, newest.status, newest.start_date
+			FROM %1$s AS stu JOIN newest ON newest.ssid = btrim(stu.cid::text) COLLATE "C"
+			WHERE stu.del IS NOT TRUE
+			ORDER BY stu.id, newest.start_date DESC
+		), changed AS (
+			UPDATE %2$s AS lac SET eac = student.status, ead = student.start_date
+			FROM student
+			WHERE lac.id = student.id AND lac.del IS NOT TRUE
+				AND (btrim(lac.eac::text) COLLATE "C", lac.ead::date) IS DISTINCT FROM (student.status, student.start_date)
+			RETURNING lac.id
+		), added AS (
+			INSERT INTO %2$s (id, eac, ead)
+			SELECT student.id, student.status, student.start_date
+			FROM student
+			WHERE student.id NOT IN (SELECT lac.id FROM %2$s AS lac WHERE lac.del IS NOT TRUE AND lac.id IS NOT NULL)
+			RETURNING id
+		)
+		SELECT (SELECT count(*) FROM changed) AS changed, (SELECT count(*) FROM added) AS added,
+			(SELECT count(*) FROM newest WHERE newest.ssid NOT IN (SELECT student.ssid FROM student)) AS unknown
+		$query$, calpads.sis_table_name(NULL, 'stu'), lac)
+		INTO tally
+		USING load_id;
+	RAISE NOTICE USING
+		MESSAGE = format('CALPADS'' language status in %s: %s rows changed, %s rows added', lac, tally.changed, tally.added),
+		DETAIL = format('Students of the file whom the SIS does not have: %s.', tally.unknown);
+EXCEPTION
+	WHEN not_null_violation THEN
+		RAISE EXCEPTION USING
+			ERRCODE = SQLSTATE,
+			MESSAGE = format('%s takes no row with only a student and CALPADS'' language status', lac),
+			DETAIL = SQLERRM,
+			HINT = 'Give the column a default, or make the students'' rows in LAC first, or set calpads.sela_fill_lac to off.';
+END;
+$$;
+COMMENT ON FUNCTION calpads.fill_language_status(bigint) IS
+	'writes the newest status and start date of each student of a SELA load into LAC.EAC and LAC.EAD; part of load_ods()';
+
+-- The difference -------------------------------------------------------------------
+
+/*
+ * What CALPADS holds of students, as far as it is known: the ODS extract with
+ * the posted files, and LAC.EAC and LAC.EAD where these tell of a status that
+ * the extract does not have (the SSID extract fills them too).  Of the latter
+ * neither the language nor the LEA is known.
+ */
+CREATE FUNCTION calpads.known_language_status(
+	OUT ssid text,
+	OUT status text,
+	OUT start_date date,
+	OUT language text,
+	OUT reporting_lea text
+) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE ROWS 100000
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+BEGIN
+	RETURN QUERY EXECUTE format($query$
+		WITH ods AS MATERIALIZED (
+			SELECT o.ssid, o.english_language_acquisition_status_code AS status,
+				o.english_language_acquisition_status_start_date AS start_date, o.primary_language_code AS language, o.reporting_lea
+			FROM calpads.ods_sela o
+		), student AS (
+			SELECT DISTINCT stu.id, btrim(stu.cid::text) COLLATE "C" AS ssid
+			FROM %s AS stu
+			WHERE stu.del IS NOT TRUE AND btrim(stu.cid::text) <> ''
+		)
+		SELECT ods.ssid, ods.status, ods.start_date, ods.language, ods.reporting_lea
+		FROM ods
+		UNION ALL
+		SELECT student.ssid, upper(btrim(lac.eac::text)), max(lac.ead::date), NULL, NULL
+		FROM student JOIN %s AS lac ON lac.id = student.id
+		WHERE lac.del IS NOT TRUE AND btrim(lac.eac::text) <> ''
+			AND (student.ssid, upper(btrim(lac.eac::text)) COLLATE "C") NOT IN (SELECT ods.ssid, ods.status FROM ods)
+		GROUP BY student.ssid, upper(btrim(lac.eac::text))
+		$query$, calpads.sis_table_name(NULL, 'stu'), calpads.sis_table_name(NULL, 'lac'));
+END;
+$$;
+COMMENT ON FUNCTION calpads.known_language_status() IS
+	'the statuses that CALPADS is known to hold: ods_sela, and LAC.EAC and LAC.EAD beside it (language and LEA null)';
+
+/*
+ * The days on which each LEA has a student enrolled, as SENR reports them: for
+ * a view sela of the district's own, which need not have them.
+ */
+CREATE FUNCTION calpads.enrolled_days(OUT ssid text, OUT lea text, OUT days datemultirange) RETURNS SETOF record
+	LANGUAGE sql STABLE ROWS 100000
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+	SELECT btrim(e.ssid), btrim(e.lea), range_agg(daterange(e.start_date, e.exit_date, '[]'))
+	FROM calpads.reported_enrollments(NULL) e
+	WHERE e.status IN ('10', '30') AND coalesce(e.exit_date >= e.start_date, true) AND e.exit_reason IS DISTINCT FROM 'N470'
+	GROUP BY btrim(e.ssid), btrim(e.lea)
+$$;
+COMMENT ON FUNCTION calpads.enrolled_days() IS
+	'the days on which a student is enrolled (primary or short-term) at an LEA, of all years that SENR reports';
+
+/*
+ * Students enrolled this year who have a language fluency in the SIS that
+ * CALPADS does not have, but of whom it expects no status: why they are not in
+ * the view sela.
+ */
+CREATE FUNCTION calpads.sela_not_expected(
+	OUT lea text,
+	OUT ssid text,
+	OUT school_of_attendance text,
+	OUT local_student_id text,
+	OUT status text,
+	OUT why text,
+	OUT calpads_status text,
+	OUT calpads_start_date date,
+	OUT calpads_language text,
+	OUT calpads_lea text
+) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+BEGIN
+	RETURN QUERY EXECUTE format($query$
+		WITH student AS MATERIALIZED (
+			SELECT DISTINCT ON (e.student_id) e.*,
+				bool_or(calpads.is_sela_expected(e.status, e.grade, e.school)) OVER (PARTITION BY e.student_id) AS is_expected
+			FROM calpads.reported_enrollments(NULL) e
+			WHERE calpads.school_year_start(e.start_date) = calpads.school_year_start(calpads.today())
+				AND e.exit_reason IS DISTINCT FROM 'N470'
+			ORDER BY e.student_id, e.start_date DESC, e.school COLLATE "C"
+		), fluency AS (
+			SELECT stu.id, min(upper(btrim(stu.lf::text))) AS local_status
+			FROM %s AS stu
+			WHERE stu.del IS NOT TRUE AND btrim(stu.lf::text) <> ''
+			GROUP BY stu.id
+		), fluent AS (
+			SELECT student.*, coalesce(t.code, fluency.local_status) AS fluency
+			FROM student
+				JOIN fluency ON fluency.id = student.student_id
+				LEFT JOIN calpads.code_translation(NULL) t ON t.local_set = 'STU.LF' AND t.local_code = fluency.local_status
+			WHERE NOT student.is_expected
+		)
+		SELECT DISTINCT ON (fluent.student_id) fluent.lea, fluent.ssid, fluent.school, fluent.student_id::text, fluent.fluency,
+			CASE WHEN fluent.grade IN ('IN', 'TD', 'PS', 'AD') THEN format('grade %%s', fluent.grade)
+				WHEN fluent.school = '0000002' THEN 'a private school (0000002)'
+				ELSE format('enrollment status %%s', fluent.status) END,
+			known.status, known.start_date, known.language, known.reporting_lea
+		FROM fluent LEFT JOIN calpads.known_language_status() known ON known.ssid = fluent.ssid
+		WHERE fluent.lea IS NOT NULL
+			AND coalesce((fluent.ssid, fluent.fluency) NOT IN (SELECT k.ssid, k.status FROM calpads.known_language_status() k), true)
+		ORDER BY fluent.student_id, known.start_date DESC NULLS LAST, calpads.elas_rank(known.status) DESC
+		$query$, calpads.sis_table_name(NULL, 'stu'));
+END;
+$$;
+COMMENT ON FUNCTION calpads.sela_not_expected() IS
+	'students with a language fluency in the SIS of whom CALPADS expects no status, by grade, enrollment status or school';
+
+/*
+ * The problems that hold a record: those whose rule is switched off or only
+ * warns (calpads.rule) are none.
+ */
+CREATE FUNCTION calpads.fatal_problems(process text, problems jsonb) RETURNS jsonb
+	LANGUAGE sql STABLE STRICT
+	SET search_path = pg_catalog, pg_temp
+	RETURN (
+		SELECT jsonb_agg(p.problem ORDER BY p.place)
+		FROM jsonb_array_elements(problems) WITH ORDINALITY AS p (problem, place)
+		WHERE NOT EXISTS (
+			SELECT FROM calpads.rule r
+			WHERE r.process = fatal_problems.process AND r.number = p.problem ->> 'rule' COLLATE "C"
+				AND (NOT r.active OR r.severity <> 'fatal')));
+COMMENT ON FUNCTION calpads.fatal_problems(text, jsonb) IS
+	'those of a record''s problems whose rule holds records; null: there is none';
+
+CREATE FUNCTION calpads.lacks_windows_1252(value text) RETURNS boolean
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN value ~ ('[^\x01-\x7f\u00a0-\u00ff\u20ac\u201a\u0192\u201e\u2026\u2020\u2021'
+		|| '\u02c6\u2030\u0160\u2039\u0152\u017d\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\u017e\u0178]');
+COMMENT ON FUNCTION calpads.lacks_windows_1252(text) IS
+	'is the value one that a file in Windows-1252 cannot hold?';
+
+CREATE FUNCTION calpads.sis_language_status(
+	IN only_lea text,
+	OUT rec calpads.sela,
+	OUT problems jsonb,
+	OUT enrolled_days datemultirange
+) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE ROWS 100000
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+DECLARE
+	picture regclass := calpads.sis_view('sela');
+	has_days boolean := EXISTS (SELECT FROM pg_attribute a
+		WHERE a.attrelid = picture AND a.attname = 'enrolled_days' AND a.atttypid = 'datemultirange'::regtype);
+BEGIN
+	PERFORM calpads.check_school_codes();
+	-- The keys of a district's own view may be padded with blanks.
+	RETURN QUERY EXECUTE format($query$
+		SELECT ROW('SELA', 'A', p.local_record_id::text, btrim(p.reporting_lea::text), btrim(p.school_of_attendance::text),
+				p.academic_year_id::text, btrim(p.ssid::text), p.student_legal_first_name::text, p.student_legal_last_name::text,
+				p.student_birth_date::date, p.student_gender_code::text, p.local_student_id::text,
+				btrim(p.english_language_acquisition_status_code::text), p.english_language_acquisition_status_start_date::date,
+				btrim(p.primary_language_code::text), NULL)::calpads.sela,
+			calpads.fatal_problems('SELA', %s::jsonb), %s
+		FROM %s p %s
+		WHERE btrim(p.reporting_lea::text) = coalesce($1, btrim(p.reporting_lea::text))
+		$query$, calpads.problems_expression(picture),
+			CASE WHEN has_days THEN 'p.enrolled_days' ELSE 'enrolled.days' END, picture,
+			CASE WHEN NOT has_days THEN 'LEFT JOIN calpads.enrolled_days() enrolled '
+				'ON enrolled.ssid = btrim(p.ssid::text) AND enrolled.lea = btrim(p.reporting_lea::text)' END)
+		USING only_lea;
+END;
+$$;
+COMMENT ON FUNCTION calpads.sis_language_status(text) IS
+	'the view sela of the SIS schema, of one LEA or of all, with the problems that hold a record and the days enrolled';
+
+/*
+ * Each student of whom the SIS and CALPADS differ, once: kind operation (a
+ * record to send), held (something is wrong, problems says what), or conflict
+ * (nothing is sent, reason says why).  A held student may also be equal: the
+ * problem has to be solved all the same.
+ *
+ * The rules are those of spec/sinf_sela_sprg.md section 3.2, by their order.
+ */
+CREATE FUNCTION calpads.compare_sela(
+	IN only_lea text,
+	OUT kind text,
+	OUT lea text,
+	OUT ssid text,
+	OUT school_of_attendance text,
+	OUT local_student_id text,
+	OUT reason text,
+	OUT explanation text,
+	OUT fix text,
+	OUT changed jsonb,
+	OUT rec calpads.sela,
+	OUT problems jsonb,
+	OUT status text,
+	OUT start_date date,
+	OUT language text,
+	OUT calpads_status text,
+	OUT calpads_start_date date,
+	OUT calpads_language text,
+	OUT calpads_lea text
+) RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+	WITH period AS MATERIALIZED (
+		SELECT calpads.today() AS today, calpads.batch_encoding() AS encoding, calpads.school_year_start(calpads.today()) AS first_day,
+			(calpads.school_year_start(calpads.today()) + interval '1 year' - interval '1 day')::date AS last_day,
+			-- GERR0005: so long a start outside the enrollment is tolerated, but not of RFEP.
+			(calpads.school_year_start(calpads.today()) + interval '2 months' - interval '1 day')::date AS tolerated_until,
+			-- Of the enrollments before this day nothing is known (the window of SENR).
+			(calpads.school_year_start(calpads.today()) - interval '2 years')::date AS known_from
+	), legal AS MATERIALIZED (
+		SELECT p.code1 AS former, p.code2 AS status
+		FROM calpads.valid_combination p, period
+		WHERE p.name = 'elas_transition' AND coalesce(p.first_year <= calpads.academic_year(period.today), true)
+			AND coalesce(p.last_year >= calpads.academic_year(period.today), true)
+	), known AS MATERIALIZED (
+		SELECT k.ssid COLLATE "C" AS ssid, k.status COLLATE "C" AS status, k.start_date, k.reporting_lea COLLATE "C" AS reporting_lea,
+			coalesce(s.code2, k.language COLLATE "C") AS language,
+			-- An old code without a known successor cannot be told to differ [proposal].
+			k.reporting_lea IS NOT NULL AND (s.code2 IS NOT NULL OR coalesce(k.language !~ '^[0-9]{2}$', true)) AS language_is_known
+		FROM calpads.known_language_status() k
+			LEFT JOIN calpads.valid_combination s ON s.name = 'language_successor' AND s.code1 = k.language COLLATE "C"
+	), newest AS MATERIALIZED (
+		SELECT DISTINCT ON (k.ssid) k.*
+		FROM known k
+		ORDER BY k.ssid, k.start_date DESC NULLS LAST, calpads.elas_rank(k.status) DESC, k.reporting_lea
+	), owner AS MATERIALIZED (
+		SELECT DISTINCT k.ssid, k.reporting_lea FROM known k WHERE k.reporting_lea IS NOT NULL
+	), sis AS MATERIALIZED (
+		SELECT row_number() OVER () AS n, p.rec, p.problems, p.enrolled_days, (p.rec).reporting_lea AS lea, (p.rec).ssid AS ssid,
+			(p.rec).local_student_id AS local_student_id, (p.rec).english_language_acquisition_status_code AS status,
+			(p.rec).english_language_acquisition_status_start_date AS start_date, (p.rec).primary_language_code AS language,
+			count(*) OVER (PARTITION BY (p.rec).ssid) > 1 AS ssid_twice
+		FROM calpads.sis_language_status(only_lea) p
+	), same AS MATERIALIZED (
+		SELECT DISTINCT ON (p.n) p.n, k.*
+		FROM sis p JOIN known k ON k.ssid = p.ssid AND k.status = p.status
+		ORDER BY p.n, k.start_date = p.start_date DESC NULLS LAST, k.reporting_lea = p.lea DESC NULLS LAST, k.start_date DESC NULLS LAST
+	), bad_row AS MATERIALIZED (
+		SELECT e.ssid, CASE WHEN e.ssid IS NULL THEN e.local_student_id END AS local_student_id,
+			calpads.problem(NULL, 'LOAD_ERROR', NULL,
+				format('Line %s of the ODS file was set aside (%s), so it is not known all that CALPADS holds of the student.',
+					min(e.line_no), min(e.message)), 'calpads.load_error; request and load a new extract') AS problem
+		FROM calpads.current_load c JOIN calpads.load_error e ON e.load_id = c.load_id
+		WHERE c.process = 'SELA'
+		GROUP BY 1, 2
+	), pair AS MATERIALIZED (
+		SELECT p.n, p.rec, p.lea, p.ssid, p.local_student_id, p.status, p.start_date, p.language,
+			nullif(coalesce(p.problems, '[]')
+				|| CASE WHEN p.ssid_twice THEN calpads.problem('ssid', 'IVR0034', p.ssid,
+					'Two students of the SIS have this SSID, so it is not certain whose status it is.', 'STU.CID') ELSE '[]' END
+				|| coalesce(by_ssid.problem, by_id.problem, '[]'), '[]') AS problems,
+			newest.status AS newest_status, newest.start_date AS newest_start, newest.language AS newest_language,
+			newest.reporting_lea AS newest_lea,
+			-- Of what only LAC tells the LEA is not known: another one, when our own extract does not have the student.
+			newest.status IS NOT NULL AND CASE WHEN newest.reporting_lea IS NULL
+				THEN loaded.lea IS NOT NULL AND owner.ssid IS NULL ELSE newest.reporting_lea <> p.lea END AS is_foreign,
+			same.status AS same_status, same.start_date AS same_start, same.language AS same_language,
+			same.reporting_lea AS same_lea, coalesce(same.language_is_known, false) AS same_language_is_known,
+			CASE
+				WHEN same.status IS NOT NULL THEN same.start_date
+				-- Section 3.1: after EO, TBD starts on the day it is sent [proposal].
+				WHEN p.status = 'TBD' AND newest.status IS NOT NULL THEN period.today
+				ELSE p.start_date
+			END AS sent_start,
+			(coalesce(newest.status, 'none'), p.status) IN (SELECT l.former, l.status FROM legal l) AS is_legal,
+			p.enrolled_days AS days
+		FROM sis p
+			CROSS JOIN period
+			LEFT JOIN newest ON newest.ssid = p.ssid
+			LEFT JOIN same ON same.n = p.n
+			LEFT JOIN owner ON owner.ssid = p.ssid AND owner.reporting_lea = p.lea
+			LEFT JOIN calpads.current_load loaded ON loaded.process = 'SELA' AND loaded.lea = p.lea
+			LEFT JOIN bad_row by_ssid ON by_ssid.ssid = p.ssid
+			LEFT JOIN bad_row by_id ON by_id.local_student_id = p.local_student_id
+	), enrolled_pair AS (
+		SELECT p.*,
+			coalesce(p.days @> p.sent_start, false)
+				OR (p.status <> 'RFEP' AND p.sent_start BETWEEN period.first_day AND period.tolerated_until)
+				-- CALPADS took its own record of this LEA when it knew the enrollments.
+				OR coalesce(p.same_lea = p.lea AND p.sent_start < period.known_from, false) AS is_enrolled,
+			p.same_status IS NOT NULL AND p.same_language_is_known AND p.same_language IS DISTINCT FROM p.language AS language_differs,
+			p.same_lea IS DISTINCT FROM p.lea AS same_is_foreign
+		FROM pair p, period
+	), judged AS (
+		SELECT p.*,
+			CASE
+				WHEN p.problems IS NOT NULL THEN 'held'
+				-- Rule 2: CALPADS has the status.
+				WHEN p.same_status <> p.newest_status THEN 'newer_status'
+				WHEN p.language_differs AND (p.status IN ('EL', 'IFEP') OR p.same_is_foreign OR NOT p.is_legal) THEN 'language_differs'
+				WHEN p.language_differs AND NOT p.is_enrolled THEN 'outside_enrollment'
+				WHEN p.language_differs THEN 'language_changed'
+				WHEN p.same_status IS NOT NULL AND p.same_start IS NOT DISTINCT FROM p.start_date THEN NULL
+				WHEN p.same_status IS NOT NULL THEN 'date_differs'
+				-- Rule 1: it does not.
+				WHEN p.status IN ('EL', 'IFEP') THEN 'test_vendor'
+				WHEN NOT p.is_legal THEN 'transition'
+				WHEN p.status = 'ADEL' AND p.newest_status IS NOT NULL
+					AND p.sent_start < (p.rec).student_birth_date + interval '22 years' THEN 'age'
+				-- Rule 3: a first status is the other LEA's.
+				WHEN p.is_foreign AND p.status IN ('TBD', 'EO') THEN 'other_lea'
+				WHEN p.newest_status IS NOT NULL AND coalesce(p.sent_start <= p.newest_start, true) THEN 'not_later'
+				WHEN p.sent_start > period.today AND p.status <> 'EO' THEN 'future'
+				WHEN p.status = 'RFEP' AND p.sent_start NOT BETWEEN period.first_day AND period.last_day THEN 'earlier_year'
+				WHEN NOT p.is_enrolled THEN 'outside_enrollment'
+				WHEN p.newest_status IS NULL THEN 'new_status'
+				ELSE 'status_changed'
+			END AS reason,
+			coalesce(p.newest_status || ' since ' || coalesce(to_char(p.newest_start::timestamp, 'MM/DD/YYYY'), 'an unknown day'),
+				'no status') AS calpads_text,
+			to_char(p.sent_start::timestamp, 'MM/DD/YYYY') AS sent_text,
+			CASE p.status WHEN 'RFEP' THEN 'LAC.RD1' WHEN 'ADEL' THEN 'LAC.AES' WHEN 'EL' THEN 'LAC.SD' WHEN 'IFEP' THEN 'LAC.IFD'
+				ELSE 'LAC.STS, LAC.USS, STU.DD or STU.ED' END AS date_place
+		FROM enrolled_pair p, period
+	), recorded AS MATERIALIZED (
+		SELECT j.*, j.reason IN ('language_changed', 'new_status', 'status_changed') AS is_operation,
+			jsonb_populate_record(j.rec, jsonb_build_object(
+				'english_language_acquisition_status_start_date', j.sent_start)) AS record
+		FROM judged j
+		WHERE j.reason IS NOT NULL
+	), field AS MATERIALIZED (
+		SELECT f.name, f.label, f.ordinal, f.required, CASE WHEN f.type <> 'date8' THEN f.max_length END AS max_length,
+			(SELECT array_agg(c.code) FROM calpads.code c JOIN calpads.codeset s ON s.name = c.codeset AND s.complete
+				WHERE c.codeset = f.codeset) AS codes,
+			coalesce(place.fix, f.label) AS fix
+		FROM calpads.layout_field f
+			LEFT JOIN (VALUES ('student_legal_first_name', 'STU.FN, LSI.LFN'), ('student_legal_last_name', 'STU.LN, LSI.LLN'),
+				('student_birth_date', 'STU.BD'), ('student_gender_code', 'STU.GN, LSI.GN'), ('ssid', 'STU.CID'),
+				('school_of_attendance', 'LOC.SC'), ('reporting_lea', 'LOC.CC and LOC.DC'), ('local_student_id', 'STU.ID'),
+				('english_language_acquisition_status_code', 'STU.LF'), ('primary_language_code', 'STU.HL')) AS place (field, fix)
+				ON place.field = f.name
+		WHERE f.layout = 'sela' AND f.last_year IS NULL
+	), form_problem AS MATERIALIZED (
+		SELECT r.n, calpads.fatal_problems('SELA', jsonb_agg(calpads.problem(f.name, wrong.rule, v.value, wrong.what, f.fix)
+			ORDER BY f.ordinal)) AS problems
+		FROM recorded r
+			CROSS JOIN LATERAL jsonb_each_text(to_jsonb(r.record)) v
+			JOIN field f ON f.name = v.key
+			CROSS JOIN LATERAL (
+				SELECT 'GERR0001' AS rule, format('%s is blank, and CALPADS requires it.', f.label) AS what
+				WHERE v.value IS NULL AND f.required
+				UNION ALL
+				SELECT 'FRMT0001', format('%s has more than %s characters.', f.label, f.max_length)
+				WHERE length(v.value) > f.max_length
+				UNION ALL
+				SELECT 'FRMT0004', format('%s contains a caret or a control character.', f.label)
+				WHERE v.value ~ '[\x01-\x1f\x7f-\x9f^]'
+				UNION ALL
+				SELECT 'FRMT0004', format('%s has a character that the encoding of the files (setting calpads.file_encoding) does not have.',
+					f.label)
+				WHERE (SELECT encoding FROM period) = 'WIN1252' AND calpads.lacks_windows_1252(v.value)
+				UNION ALL
+				SELECT 'GERR0002', format('%s is not a code of CALPADS.', f.label)
+				WHERE v.value <> ALL (f.codes)) AS wrong
+		WHERE r.is_operation
+		GROUP BY r.n
+	), checked AS (
+		SELECT r.*, form_problem.problems AS form_problems
+		FROM recorded r LEFT JOIN form_problem ON form_problem.n = r.n
+	)
+	SELECT
+		CASE
+			WHEN r.reason = 'held' OR r.form_problems IS NOT NULL THEN 'held'
+			WHEN r.is_operation THEN 'operation'
+			ELSE 'conflict'
+		END,
+		r.lea, r.ssid, (r.rec).school_of_attendance, r.local_student_id,
+		r.reason,
+		CASE r.reason
+			WHEN 'new_status' THEN format('CALPADS has no status of the student; the SIS has %s since %s.', r.status, r.sent_text)
+			WHEN 'status_changed' THEN format('CALPADS has %s; the SIS has %s since %s.', r.calpads_text, r.status, r.sent_text)
+			WHEN 'language_changed' THEN format('The language of %s is %s in the SIS and %s in CALPADS; the record keeps its start %s.',
+				r.status, r.language, coalesce(r.same_language, 'blank'), r.sent_text)
+			WHEN 'newer_status' THEN format('The SIS has %s, but CALPADS has a newer status: %s.', r.status, r.calpads_text)
+			WHEN 'language_differs' THEN format('Both have %s, but the language is %s in the SIS and %s in CALPADS; %s.', r.status,
+				coalesce(r.language, 'blank'), coalesce(r.same_language, 'blank'),
+				CASE WHEN r.status IN ('EL', 'IFEP') THEN 'records of EL and IFEP are never sent'
+					WHEN r.same_is_foreign THEN 'the record is of another LEA'
+					ELSE format('of %s CALPADS takes no change of the language', r.status) END)
+			WHEN 'outside_enrollment' THEN format('The start %s of %s lies outside the enrollments at the LEA.', r.sent_text, r.status)
+			WHEN 'date_differs' THEN format('Both have %s, but the SIS has %s and CALPADS %s, which stays.', r.status,
+				coalesce('the start ' || to_char(r.start_date::timestamp, 'MM/DD/YYYY'), 'no start'),
+				coalesce(to_char(r.same_start::timestamp, 'MM/DD/YYYY'), 'an unknown one'))
+			WHEN 'test_vendor' THEN format('The SIS has %s, which is never sent: it comes from the test vendor. CALPADS has %s.',
+				r.status, r.calpads_text)
+			WHEN 'transition' THEN CASE WHEN r.newest_status IS NULL
+				THEN format('CALPADS has no status, and %s cannot be the first.', r.status)
+				ELSE format('CALPADS has %s, and %s cannot follow it.', r.calpads_text, r.status) END
+			WHEN 'age' THEN format('The student is not 22 years old on %s, so EL does not become ADEL.', r.sent_text)
+			WHEN 'other_lea' THEN format('Another LEA has reported the student: CALPADS has %s, and %s of the SIS is not sent.',
+				r.calpads_text, r.status)
+			WHEN 'not_later' THEN format('%s of the SIS starts on %s, not later than what CALPADS has: %s.', r.status, r.sent_text,
+				r.calpads_text)
+			WHEN 'future' THEN format('%s of the SIS starts on %s, which is still to come.', r.status, r.sent_text)
+			WHEN 'earlier_year' THEN format('RFEP of %s is not of the current school year, and is not sent.', r.sent_text)
+		END,
+		CASE r.reason
+			WHEN 'newer_status' THEN 'Take over what CALPADS has (STU.LF and its date), or correct it online in CALPADS.'
+			WHEN 'language_differs' THEN 'Repair STU.HL, or correct the language online in CALPADS.'
+			WHEN 'outside_enrollment' THEN format('Repair the date (%s) or the enrollment (ENR).', r.date_place)
+			WHEN 'date_differs' THEN format('Take over the date of CALPADS (%s).', r.date_place)
+			WHEN 'test_vendor' THEN 'Wait for the test vendor, or have the status corrected online in CALPADS.'
+			WHEN 'transition' THEN 'Repair STU.LF, or correct the status online in CALPADS, with a reason code.'
+			WHEN 'age' THEN 'Repair STU.LF, LAC.AES or STU.BD.'
+			WHEN 'other_lea' THEN 'Take over what CALPADS has (STU.LF and its date).'
+			WHEN 'not_later' THEN format('Repair STU.LF or the date (%s), or correct it online in CALPADS.', r.date_place)
+			WHEN 'future' THEN format('It is sent from that day on; or repair the date (%s).', r.date_place)
+			WHEN 'earlier_year' THEN 'Enter the reclassification online in CALPADS, or repair LAC.RD1.'
+		END,
+		CASE WHEN r.is_operation THEN jsonb_strip_nulls(jsonb_build_object(
+			'english_language_acquisition_status_code', CASE WHEN r.same_status IS NULL
+				THEN jsonb_build_array(r.newest_status, r.status) END,
+			'english_language_acquisition_status_start_date', CASE WHEN r.same_status IS NULL
+				THEN jsonb_build_array(r.newest_start, r.sent_start) END,
+			'primary_language_code', CASE WHEN r.same_status IS NULL THEN
+					CASE WHEN r.newest_language IS DISTINCT FROM r.language THEN jsonb_build_array(r.newest_language, r.language) END
+				ELSE jsonb_build_array(r.same_language, r.language) END)) END,
+		CASE WHEN r.is_operation THEN r.record END,
+		coalesce(r.problems, r.form_problems),
+		r.status, r.start_date, r.language,
+		coalesce(r.same_status, r.newest_status),
+		CASE WHEN r.same_status IS NOT NULL THEN r.same_start ELSE r.newest_start END,
+		CASE WHEN r.same_status IS NOT NULL THEN r.same_language ELSE r.newest_language END,
+		CASE WHEN r.same_status IS NOT NULL THEN r.same_lea ELSE r.newest_lea END
+	FROM checked r
+$$;
+COMMENT ON FUNCTION calpads.compare_sela(text) IS
+	'students of one LEA, or of all, of whom SIS and CALPADS differ: what sela_delta(), sela_held() and sela_conflict read';
+
+CREATE FUNCTION calpads.sela_delta(
+	OUT lea text,
+	OUT ssid text,
+	OUT school_of_attendance text,
+	OUT local_student_id text,
+	OUT transaction_type text,
+	OUT reason text,
+	OUT explanation text,
+	OUT changed jsonb,
+	OUT rec calpads.sela
+) RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT c.lea, c.ssid, c.school_of_attendance, c.local_student_id, (c.rec).transaction_type_code, c.reason, c.explanation,
+		c.changed, c.rec
+	FROM calpads.compare_sela(NULL) c
+	WHERE c.kind = 'operation'
+	ORDER BY c.lea COLLATE "C", c.ssid COLLATE "C"
+$$;
+COMMENT ON FUNCTION calpads.sela_delta() IS
+	'the SELA records to send: reason new_status, status_changed or language_changed; changes nothing';
+
+CREATE FUNCTION calpads.sela_held(
+	OUT lea text,
+	OUT local_student_id text,
+	OUT ssid text,
+	OUT school_of_attendance text,
+	OUT english_language_acquisition_status_code text,
+	OUT rule text,
+	OUT field text,
+	OUT value text,
+	OUT explanation text,
+	OUT fix text
+) RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT c.lea, c.local_student_id, c.ssid, c.school_of_attendance, c.status, p.rule, p.field, p.value, p.explanation, p.fix
+	FROM calpads.compare_sela(NULL) c,
+		jsonb_to_recordset(c.problems) AS p (rule text, field text, value text, explanation text, fix text)
+	WHERE c.kind = 'held'
+	ORDER BY c.lea COLLATE "C", c.ssid COLLATE "C", c.local_student_id COLLATE "C", p.field COLLATE "C", p.rule COLLATE "C"
+$$;
+COMMENT ON FUNCTION calpads.sela_held() IS
+	'students whose language status is not sent because something is wrong: rule, field, value, a sentence, and where to repair it';
+
+CREATE VIEW calpads.sela_conflict AS
+SELECT c.lea, c.ssid, c.school_of_attendance, c.local_student_id, c.reason, c.explanation, c.fix,
+	c.status AS sis_status, c.start_date AS sis_start_date, c.language AS sis_language,
+	c.calpads_status, c.calpads_start_date, c.calpads_language, c.calpads_lea
+FROM calpads.compare_sela(NULL) c
+WHERE c.kind = 'conflict'
+UNION ALL
+SELECT u.lea, u.ssid, u.school_of_attendance, u.local_student_id, 'not_expected',
+	format('The SIS has %s, but of a student with %s CALPADS takes no status.', u.status, u.why),
+	'Nothing; or repair the enrollment (ENR.GR, ENR.PR, ENR.SC).',
+	u.status, NULL, NULL, u.calpads_status, u.calpads_start_date, u.calpads_language, u.calpads_lea
+FROM calpads.sela_not_expected() u
+ORDER BY lea, ssid, local_student_id;
+COMMENT ON VIEW calpads.sela_conflict IS
+	'students of whom the SIS and CALPADS differ and nothing is sent, with the reason, a sentence and what to do; '
+	'records with mistakes are in calpads.sela_held()';
+COMMENT ON COLUMN calpads.sela_conflict.reason IS
+	'newer_status, language_differs, date_differs, test_vendor, transition, age, other_lea, not_later, future, earlier_year, '
+	'outside_enrollment, not_expected';
+COMMENT ON COLUMN calpads.sela_conflict.sis_start_date IS 'start of the status in the SIS; null: it has none';
+COMMENT ON COLUMN calpads.sela_conflict.calpads_status IS
+	'the same status, where CALPADS has it, else its newest; null: CALPADS has none';
+COMMENT ON COLUMN calpads.sela_conflict.calpads_lea IS 'the LEA that reported it; null: not known (LAC.EAC)';
+
+-- Files ------------------------------------------------------------------------------
+
+-- One statement, so that the file and what was held are of one moment.
+CREATE FUNCTION calpads.make_sela_batch(lea text) RETURNS bigint
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	new_batch bigint;
+BEGIN
+	INSERT INTO calpads.batch (process, lea, load_id, today, encoding, forced)
+	VALUES ('SELA', lea,
+		(SELECT c.load_id FROM calpads.current_load c WHERE c.process = 'SELA' AND c.lea = make_sela_batch.lea),
+		calpads.today(), calpads.batch_encoding(), false)
+	RETURNING batch_id INTO new_batch;
+
+	WITH compared AS MATERIALIZED (
+		SELECT * FROM calpads.compare_sela(make_sela_batch.lea)
+	), held AS (
+		INSERT INTO calpads.batch_held (batch_id, local_student_id, ssid, school_of_attendance, rule, field, value, explanation, fix)
+		SELECT new_batch, c.local_student_id, c.ssid, c.school_of_attendance, p.rule, p.field, p.value, p.explanation, p.fix
+		FROM compared c, jsonb_to_recordset(c.problems) AS p (rule text, field text, value text, explanation text, fix text)
+		WHERE c.kind = 'held'
+	), file AS (
+		INSERT INTO calpads.extract_file (batch_id, process, lea, seq, category, file_name, records)
+		SELECT new_batch, 'SELA', make_sela_batch.lea, 1, 'Updates', '001_SELA.txt', count(*)
+		FROM compared c
+		WHERE c.kind = 'operation'
+		HAVING count(*) > 0
+		RETURNING file_id
+	)
+	INSERT INTO calpads.extract_record
+		(file_id, line_no, ssid, key, transaction_type, reason, explanation, changed, line)
+	SELECT f.file_id, row_number() OVER (ORDER BY c.ssid COLLATE "C"), c.ssid,
+		concat_ws('^', c.lea, c.ssid, c.status), (c.rec).transaction_type_code, c.reason, c.explanation, c.changed,
+		calpads.sela_line(c.rec)
+	FROM compared c, file f
+	WHERE c.kind = 'operation';
+
+	IF NOT FOUND THEN
+		DELETE FROM calpads.batch_held h WHERE h.batch_id = new_batch;
+		DELETE FROM calpads.batch b WHERE b.batch_id = new_batch;
+		RETURN NULL;
+	END IF;
+	RETURN new_batch;
+END;
+$$;
+COMMENT ON FUNCTION calpads.make_sela_batch(text) IS
+	'stores the SELA records of one LEA as a batch of one file; null when there is nothing to send';
+
+CREATE FUNCTION calpads.create_sela_extract(lea text DEFAULT NULL) RETURNS SETOF calpads.extract_file
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	leas text[];
+	one_lea text;
+	new_batch bigint;
+BEGIN
+	PERFORM calpads.check_school_codes();
+	SELECT array_agg(DISTINCT s.lea ORDER BY s.lea) INTO leas
+	FROM calpads.school s
+	WHERE s.selected AND s.lea = coalesce(create_sela_extract.lea, s.lea);
+	IF leas IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('no selected school%s is known', coalesce(' of LEA ' || lea, '')),
+			HINT = 'The view calpads.school shows the schools of the SIS table loc.';
+	END IF;
+	FOREACH one_lea IN ARRAY leas LOOP
+		PERFORM calpads.lock_process('SELA', one_lea);
+		new_batch := calpads.make_sela_batch(one_lea);
+		CONTINUE WHEN new_batch IS NULL;
+		RETURN QUERY SELECT f.* FROM calpads.open_batch(new_batch) f;
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION calpads.create_sela_extract(text) IS
+	'what create_extract(''SELA'') does: one file for each LEA that has something to send';
 
 -- ---------------------------------------------------------------------------
 -- 14. The sample district

@@ -17,9 +17,9 @@ SELECT official, severity, count(*), count(*) FILTER (WHERE confirmed) AS confir
 FROM calpads.rule WHERE process = 'SENR' GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT coverage, count(*) FROM calpads.rule_coverage WHERE process = 'SENR' GROUP BY coverage ORDER BY coverage;
 SELECT number, severity, confirmed, coverage, reason FROM calpads.rule_coverage
-WHERE coverage <> 'implemented' ORDER BY coverage, number;
+WHERE process = 'SENR' AND coverage <> 'implemented' ORDER BY coverage, number;
 SELECT number, severity, coverage, reason FROM calpads.rule_coverage
-WHERE number IN (SELECT r.number FROM calpads.rule r WHERE NOT r.official) ORDER BY number;
+WHERE process = 'SENR' AND number IN (SELECT r.number FROM calpads.rule r WHERE NOT r.official) ORDER BY number;
 -- Each one has a reason where it is not implemented, and a name that is no number where it has no number.
 SELECT count(*) FROM calpads.rule WHERE coverage <> 'implemented' AND coverage_reason IS NULL;
 SELECT count(*) FROM calpads.rule WHERE official <> (number ~ '^[A-Z]+[0-9]+([A-Z][0-9])?$');

@@ -48,6 +48,7 @@ static char *sprg_exclude;
 static char *sprg_exclude_meal_sources;
 static bool sprg_504_eligibility = true;
 static int	sprg_year_end_window_days = 30;
+static bool sela_fill_lac = true;
 
 static const struct config_enum_entry year_end_exits_options[] = {
 	{"off", 0, false},
@@ -175,6 +176,14 @@ define_program_settings(void)
 							NULL);
 }
 
+static void
+define_language_settings(void)
+{
+	DefineCustomBoolVariable("calpads.sela_fill_lac",
+							 "Write the newest status of a loaded SELA extract into LAC.EAC and LAC.EAD.",
+							 NULL, &sela_fill_lac, true, PGC_USERSET, 0, NULL, NULL, NULL);
+}
+
 void		_PG_init(void);
 
 void
@@ -183,6 +192,7 @@ _PG_init(void)
 	define_general_settings();
 	define_mapping_settings();
 	define_program_settings();
+	define_language_settings();
 	MarkGUCPrefixReserved("calpads");
 	copy_format_install();
 }

@@ -214,31 +214,69 @@ describe_years(uint64 count)
 	return years.data;
 }
 
+/*
+ * Selects the years in which a record of the layout had so many fields, or as
+ * many without the optional ones, from so many years before the first one that
+ * its fields mention up to the current one; gives the number of the years.
+ */
+static uint64
+select_years(const char *name, int field_count, int years_before)
+{
+	const char *values[] = {
+		name,
+		psprintf("%d", field_count),
+		psprintf("%d", current_first_year()),
+		psprintf("%d", years_before)
+	};
+
+	return query_read("SELECT year FROM calpads.layout l,"
+					  " LATERAL (SELECT min(left(least(first_year, last_year), 4)::integer) AS first"
+					  "  FROM calpads.layout_field WHERE layout = l.name) AS mentioned,"
+					  " generate_series(mentioned.first - $4::integer, $3::integer) AS year,"
+					  " LATERAL (SELECT count(*) AS fields FROM calpads.layout_field"
+					  "  WHERE layout = l.name"
+					  "  AND (first_year IS NULL OR left(first_year, 4)::integer <= year)"
+					  "  AND (last_year IS NULL OR left(last_year, 4)::integer >= year)) AS valid"
+					  " WHERE l.name = $1"
+					  " AND $2::integer IN (valid.fields, valid.fields - l.optional_trailing_fields)"
+					  " ORDER BY year",
+					  4, values);
+}
+
 char *
 layout_catalog_years(const char *name, int field_count)
 {
 	MemoryContext context = CurrentMemoryContext;
-	const char *values[] = {name, psprintf("%d", field_count), psprintf("%d", current_first_year())};
 	char	   *years = NULL;
 	uint64		count;
 
 	SPI_connect();
-	count = query_read("SELECT year FROM calpads.layout l,"
-					   " LATERAL (SELECT min(left(least(first_year, last_year), 4)::integer) AS first"
-					   "  FROM calpads.layout_field WHERE layout = l.name) AS mentioned,"
-					   " generate_series(mentioned.first, $3::integer) AS year,"
-					   " LATERAL (SELECT count(*) AS fields FROM calpads.layout_field"
-					   "  WHERE layout = l.name"
-					   "  AND (first_year IS NULL OR left(first_year, 4)::integer <= year)"
-					   "  AND (last_year IS NULL OR left(last_year, 4)::integer >= year)) AS valid"
-					   " WHERE l.name = $1"
-					   " AND $2::integer IN (valid.fields, valid.fields - l.optional_trailing_fields)"
-					   " ORDER BY year",
-					   3, values);
+	count = select_years(name, field_count, 0);
 	if (count > 0)
 		years = MemoryContextStrdup(context, describe_years(count));
 	SPI_finish();
 	return years;
+}
+
+char *
+layout_catalog_newest_year(const char *name, int field_count)
+{
+	MemoryContext context = CurrentMemoryContext;
+	char	   *year = NULL;
+	uint64		count;
+
+	SPI_connect();
+	/* Before the first change the record was shorter. */
+	count = select_years(name, field_count, 1);
+	if (count > 0)
+	{
+		int			first = atoi(query_value(count - 1, 1));
+
+		year = MemoryContextAlloc(context, sizeof("2025-2026"));
+		snprintf(year, sizeof("2025-2026"), "%04d-%04d", first, first + 1);
+	}
+	SPI_finish();
+	return year;
 }
 
 char *

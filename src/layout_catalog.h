@@ -35,6 +35,12 @@ extern char *current_academic_year(void);
  */
 extern char *layout_catalog_years(const char *name, int field_count);
 
+/*
+ * The newest of these years, or the one before the first that the layout's
+ * fields mention, as 2017-2018; NULL when there is none.
+ */
+extern char *layout_catalog_newest_year(const char *name, int field_count);
+
 /* The name of a layout whose records are of that type, NULL when there is none. */
 extern char *layout_catalog_of_record_type(const char *record_type);
 

@@ -74,6 +74,23 @@ static const OdsProcess processes[] = {
 			{"education_program_code", 3, true, "GERR0002"},
 		},
 	},
+	{
+		.name = "SELA",
+		.layout = "sela_ods",
+		.baseline = "sela_baseline",
+		.sis_view = "sela",
+		/* Of TBD there may be several, which only the start date tells apart. */
+		.key = {"reporting_lea", "ssid", "english_language_acquisition_status_code",
+		"english_language_acquisition_status_start_date"},
+		/* A status is valid statewide, whoever sent it: records of other LEAs stay. */
+		.lea_rule = NULL,
+		.any_year = true,
+		.follow_up = "SELECT calpads.fill_language_status($1::bigint)",
+		.forms = {
+			{"ssid", 10, true, "IVR0007"},
+			{"reporting_lea", 7, true, "IVR0001"},
+		},
+	},
 };
 
 /* One call of load_ods. */
@@ -290,11 +307,51 @@ check_active_only(const Load *load, const LoadTally *tally)
 	SPI_finish();
 }
 
+/* ---- which year's file it is -------------------------------------------- */
+
+/* Fields of the first line; 0 when it does not end within the buffer. */
+static int
+count_first_fields(const Load *load)
+{
+	char		buffer[READER_MAX_LINE];
+	size_t		size = 0;
+	size_t		count;
+	int			fields = 1;
+
+	while ((count = file_source_read(load->source, buffer + size, sizeof(buffer) - size)) > 0)
+		size += count;
+	file_source_rewind(load->source);
+	for (size_t i = 0; i < size; i++)
+	{
+		if (buffer[i] == '\n')
+			return fields;
+		fields += buffer[i] == '^';
+	}
+	return size < sizeof(buffer) ? fields : 0;
+}
+
+/*
+ * Records that were shorter in earlier years say by their length of which
+ * year they are (spec/sinf_sela_sprg.md section 1); when no year fits, the
+ * current one stays, and the reader tells what is wrong.
+ */
+static void
+choose_layout_by_fields(Load *load)
+{
+	char	   *year = layout_catalog_newest_year(load->layout->name, count_first_fields(load));
+
+	if (year == NULL || strcmp(year, load->layout_year) == 0)
+		return;
+	load->layout_year = year;
+	load->layout = layout_catalog_read(load->process->layout, year);
+}
+
 /* ---- whose file it is --------------------------------------------------- */
 
 /* A majority vote that remembers one candidate (Boyer and Moore). */
 typedef struct Vote
 {
+	const char *voters;			/* LEAs that count, all in one text, or NULL: every one */
 	char		candidate[8];
 	int			lead;
 } Vote;
@@ -308,7 +365,8 @@ count_vote(Vote *vote, FieldText value)
 	if (value.length != sizeof(lea) - 1)
 		return;
 	memcpy(lea, value.data, value.length);
-	if (strspn(lea, "0123456789") != value.length)
+	if (strspn(lea, "0123456789") != value.length ||
+		(vote->voters != NULL && strstr(vote->voters, lea) == NULL))
 		return;
 	if (vote->lead == 0)
 		memcpy(vote->candidate, lea, sizeof(lea));
@@ -348,12 +406,30 @@ refuse_upload_file(const Load *load, const Record *record)
 			 errhint("Request the ODS extract in CALPADS and load that.")));
 }
 
-/* The reporting LEA of most of the first records. */
+/* The LEAs that have a school here, one after the other. */
+static const char *
+own_leas(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+	char	   *leas;
+
+	SPI_connect();
+	query_run("SELECT coalesce(string_agg(DISTINCT lea, ' '), '') FROM calpads.school", 0, NULL);
+	leas = MemoryContextStrdup(context, query_value(0, 1));
+	SPI_finish();
+	return leas;
+}
+
+/*
+ * The reporting LEA of most of the first records; of a process whose files
+ * also hold records of other LEAs, one that has a school here if any has.
+ */
 static char *
 find_lea(const Load *load)
 {
 	int			position = layout_field_position(load->layout, "reporting_lea");
-	Vote		vote = {{0}, 0};
+	Vote		vote = {NULL, {0}, 0};
+	Vote		own = {load->process->lea_rule == NULL ? own_leas() : "", {0}, 0};
 	Record		record;
 	ServerReader *reader = server_reader_open(load->layout, load->layout_year, ENCODING_AUTO,
 											  load->source, file_source_read, load->source);
@@ -365,10 +441,14 @@ find_lea(const Load *load)
 		if (status == READER_END)
 			break;
 		if (status == READER_RECORD)
+		{
+			FieldText	lea = field_normalise(&load->layout->fields[position],
+											  record.fields[position]);
+
 			refuse_upload_file(load, &record);
-		if (status == READER_RECORD)
-			count_vote(&vote, field_normalise(&load->layout->fields[position],
-											  record.fields[position]));
+			count_vote(&vote, lea);
+			count_vote(&own, lea);
+		}
 	}
 	server_reader_close(reader);
 	file_source_rewind(load->source);
@@ -379,7 +459,7 @@ find_lea(const Load *load)
 				 errmsg("no row of the file names its reporting LEA"),
 				 errdetail_file(load),
 				 errhint("Request a new extract, or set layout_year to the academic year of the file.")));
-	return pstrdup(vote.candidate);
+	return pstrdup(own.candidate[0] != '\0' ? own.candidate : vote.candidate);
 }
 
 /* ---- the acts of a load ------------------------------------------------- */
@@ -576,6 +656,8 @@ finish_load(const Load *load)
 			  lengthof(values), values);
 	query_run("SELECT calpads.close_batches($1, $2, $3)", lengthof(reason), reason);
 	query_run("SELECT calpads.note_unseen_postings($1::bigint)", 1, values);
+	if (load->process->follow_up != NULL)
+		query_run(load->process->follow_up, 1, values);
 	SPI_finish();
 }
 
@@ -604,6 +686,8 @@ calpads_load_ods(PG_FUNCTION_ARGS)
 	Load		load = {0};
 
 	read_arguments(fcinfo, &load);
+	if (load.process->any_year && PG_ARGISNULL(3))
+		choose_layout_by_fields(&load);
 	load.lea = find_lea(&load);
 	check_lea(&load);
 	begin_load(&load);

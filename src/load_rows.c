@@ -464,8 +464,9 @@ check_lea(RowLoader *loader, const Record *record)
 {
 	FieldText	value = code_of(record, loader->lea_field);
 
-	if (value.length == loader->lea.length &&
-		memcmp(value.data, loader->lea.data, value.length) == 0)
+	if (loader->process->lea_rule == NULL ||
+		(value.length == loader->lea.length &&
+		 memcmp(value.data, loader->lea.data, value.length) == 0))
 		return true;
 	write_field_error(loader, record, loader->lea_field, loader->process->lea_rule,
 					  "the record is of another LEA than the file");

@@ -40,7 +40,9 @@ typedef struct OdsProcess
 	const char *exit_name;		/* that date in a message */
 	const char *record_name;	/* many records in a message */
 	const char *window;			/* how far back an extract reaches, in a message */
-	const char *lea_rule;		/* CALPADS rule number of a record of another LEA */
+	const char *lea_rule;		/* CALPADS rule number of a record of another LEA, or NULL: it is taken */
+	bool		any_year;		/* a file of an earlier year is recognised by its number of fields */
+	const char *follow_up;		/* statement that ends a load, of parameter load_id, or NULL */
 	ValueForm	forms[MAX_FORMS];
 } OdsProcess;
 
@@ -68,7 +70,7 @@ extern RowLoader *row_loader_create(const OdsProcess *process, const Layout *lay
 /*
  * Takes a record into the baseline.  Sets it aside in calpads.load_error when
  * a field is bad (a row there for each bad field), when it is of another LEA
- * (lea_rule), or when its key was there before (IVR0034).
+ * and the process has a lea_rule, or when its key was there before (IVR0034).
  */
 extern void row_loader_take(RowLoader *loader, const Record *record);
 

@@ -82,7 +82,7 @@ SELECT is_empty('SELECT * FROM calpads.code WHERE code <> btrim(code) OR code = 
 
 SELECT results_eq(
 	$$SELECT name COLLATE "default", count(*) FROM calpads.valid_combination WHERE name NOT LIKE 'sped\_%' GROUP BY name ORDER BY name$$,
-	$$VALUES ('completion_grade', 76::bigint), ('elas_transition', 19), ('exit_completion', 11), ('exit_grade', 503), ('program_membership', 34), ('state_country', 107)$$,
+	$$VALUES ('completion_grade', 76::bigint), ('elas_transition', 19), ('exit_completion', 11), ('exit_grade', 503), ('language_successor', 37), ('program_membership', 34), ('state_country', 107)$$,
 	'valid combinations');
 SELECT is_empty($$SELECT * FROM calpads.valid_combination WHERE name IN ('exit_grade', 'completion_grade')
 	AND code2 NOT IN (SELECT code FROM calpads.code WHERE codeset = 'grade_level')$$, 'grades are written as CALPADS writes them');
@@ -117,7 +117,7 @@ UPDATE calpads.codeset SET complete = true WHERE name = 'suffix';
 INSERT INTO calpads.sis_table (table_name, ordinal, column_name, column_type) VALUES ('stu', 900, 'our_own', 'text');
 
 SELECT results_eq('SELECT table_name, shipped_rows FROM calpads.refresh_reference_data()',
-	$$VALUES ('layout', 21::bigint), ('layout_field', 537), ('codeset', 63), ('code', 930), ('valid_combination', 865), ('sis_table', 283), ('rule', 96), ('rejection_column', 104)$$,
+	$$VALUES ('layout', 21::bigint), ('layout_field', 537), ('codeset', 63), ('code', 930), ('valid_combination', 902), ('sis_table', 283), ('rule', 124), ('rejection_column', 104)$$,
 	'a refresh reads all files again and leaves out what the district has its own row for');
 SELECT is((SELECT (name, builtin)::text FROM calpads.code WHERE (codeset, code) = ('exit_reason', 'T160')), '("Our own name",f)', 'the district''s row is kept');
 SELECT is((SELECT name FROM calpads.code WHERE (codeset, code) = ('suffix', 'ESQ')), 'Esquire', 'so is a row that only the district has');
