@@ -6481,19 +6481,21 @@ BEGIN
 		), changed AS (
 			UPDATE %2$s AS lac SET eac = student.status, ead = student.start_date
 			FROM student
-			WHERE lac.id = student.id AND lac.del IS NOT TRUE
-				AND (btrim(lac.eac::text) COLLATE "C", lac.ead::date) IS DISTINCT FROM (student.status, student.start_date)
+			-- The target of an UPDATE has the types of the district.
+			WHERE lac.id::integer = student.id AND coalesce(upper(btrim(lac.del::text)), '') NOT IN ('1', 'Y', 'T', 'TRUE')
+				AND (btrim(lac.eac::text) COLLATE "C", nullif(btrim(lac.ead::text), '')::date)
+					IS DISTINCT FROM (student.status, student.start_date)
 			RETURNING lac.id
 		), added AS (
 			INSERT INTO %2$s (id, eac, ead)
 			SELECT student.id, student.status, student.start_date
 			FROM student
-			WHERE student.id NOT IN (SELECT lac.id FROM %2$s AS lac WHERE lac.del IS NOT TRUE AND lac.id IS NOT NULL)
+			WHERE student.id NOT IN (SELECT lac.id FROM %3$s AS lac WHERE lac.del IS NOT TRUE AND lac.id IS NOT NULL)
 			RETURNING id
 		)
 		SELECT (SELECT count(*) FROM changed) AS changed, (SELECT count(*) FROM added) AS added,
 			(SELECT count(*) FROM newest WHERE newest.ssid NOT IN (SELECT student.ssid FROM student)) AS unknown
-		$query$, calpads.sis_table_name(NULL, 'stu'), lac)
+		$query$, calpads.sis_source(NULL, 'stu'), lac, calpads.sis_source(NULL, 'lac'))
 		INTO tally
 		USING load_id;
 	RAISE NOTICE USING
@@ -6550,7 +6552,7 @@ BEGIN
 		WHERE lac.del IS NOT TRUE AND btrim(lac.eac::text) <> ''
 			AND (student.ssid, upper(btrim(lac.eac::text)) COLLATE "C") NOT IN (SELECT ods.ssid, ods.status FROM ods)
 		GROUP BY student.ssid, upper(btrim(lac.eac::text))
-		$query$, calpads.sis_table_name(NULL, 'stu'), calpads.sis_table_name(NULL, 'lac'));
+		$query$, calpads.sis_source(NULL, 'stu'), calpads.sis_source(NULL, 'lac'));
 END;
 $$;
 COMMENT ON FUNCTION calpads.known_language_status() IS
@@ -6626,7 +6628,7 @@ BEGIN
 		WHERE fluent.lea IS NOT NULL
 			AND coalesce((fluent.ssid, fluent.fluency) NOT IN (SELECT k.ssid, k.status FROM calpads.known_language_status() k), true)
 		ORDER BY fluent.student_id, known.start_date DESC NULLS LAST, calpads.elas_rank(known.status) DESC
-		$query$, calpads.sis_table_name(NULL, 'stu'));
+		$query$, calpads.sis_source(NULL, 'stu'));
 END;
 $$;
 COMMENT ON FUNCTION calpads.sela_not_expected() IS

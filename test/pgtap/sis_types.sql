@@ -5,7 +5,7 @@
 BEGIN;
 SET client_min_messages = warning;
 SET calpads.today = '2025-11-01';
-SELECT plan(9);
+SELECT plan(17);
 
 SELECT calpads.create_sample_district(200, 7) IS NOT NULL AS made \gset
 
@@ -53,6 +53,24 @@ SELECT set_eq('SELECT s::text FROM "all text".senr s', 'SELECT s::text FROM sis.
 SELECT set_eq('SELECT s::text FROM sql_server.sprg s', 'SELECT s::text FROM sis.sprg s',
 	'programs over timestamps, numbers and integer flags');
 SELECT set_eq('SELECT s::text FROM "all text".sprg s', 'SELECT s::text FROM sis.sprg s', 'programs over text');
+
+SELECT set_eq('SELECT s::text FROM sql_server.sela s', 'SELECT s::text FROM sis.sela s',
+	'language statuses over timestamps, numbers and integer flags');
+SELECT set_eq('SELECT s::text FROM "all text".sela s', 'SELECT s::text FROM sis.sela s', 'language statuses over text');
+
+-- A SELA extract is written into tables of such types too, and read back from them.
+CREATE TABLE public.language_extract AS
+SELECT convert_to(string_agg(concat_ws('^', 'SELA-R', '', '', reporting_lea, school_of_attendance, academic_year_id, ssid, 'First', 'Last',
+	'20120101', 'F', local_student_id, 'TBD', '20230815', 'spa', '', '', '') || E'\r\n', ''), 'UTF8') AS content
+FROM (SELECT DISTINCT ON (ssid) * FROM sis.sela WHERE ssid ~ '^[0-9]{10}$') AS sela;
+SET LOCAL calpads.sis_schema = 'sql_server';
+SELECT lives_ok('SELECT calpads.load_ods(''SELA'', ''sela.txt'', content) FROM public.language_extract', 'a SELA extract over timestamps');
+SELECT ok((SELECT count(*) > 20 FROM sql_server.lac WHERE eac = 'TBD' AND ead = '2023-08-15'), 'is written');
+SET LOCAL calpads.sis_schema = 'all text';
+SELECT lives_ok('SELECT calpads.load_ods(''SELA'', ''sela.txt'', content) FROM public.language_extract', 'a SELA extract over text');
+SELECT ok((SELECT count(*) > 20 FROM "all text".lac WHERE eac = 'TBD' AND ead = '2023-08-15'), 'is written');
+SELECT lives_ok('SELECT calpads.load_ods(''SELA'', ''sela.txt'', content) FROM public.language_extract', 'and compared again');
+SELECT ok((SELECT count(*) > 20 FROM calpads.known_language_status()), 'and read');
 
 SET LOCAL calpads.sis_schema = 'all text';
 SELECT set_eq('SELECT s::text FROM calpads.doubtful_students() s',
