@@ -176,6 +176,7 @@ INSERT INTO pg_temp.act_of_roles VALUES
 	('SELECT calpads.today(), calpads.setting(''today'')', '42501', 'ok', 'ok', 'ok', 'ok'),
 	('SELECT calpads.load_ods(''SENR'', ''ods.txt'', content) FROM public.ods', '42501', '42501', 'ok', 'ok', 'ok'),
 	('SELECT calpads.create_extract(''SENR'')', '42501', '42501', 'ok', 'ok', 'ok'),
+	('SELECT calpads.create_extract(''SELA'')', '42501', '42501', 'ok', 'ok', 'ok'),
 	('SELECT calpads.create_extract(''SENR_LEGACY'')', '42501', '42501', 'ok', 'ok', 'ok'),
 	('SELECT calpads.post_file((SELECT file_id FROM public.example))', '42501', '42501', 'ok', 'ok', 'ok'),
 	('SELECT calpads.reject_file((SELECT file_id FROM public.example), ''no reason'')', '42501', '42501', 'ok', 'ok', 'ok'),
