@@ -193,7 +193,7 @@ FROM calpads.rehearse((SELECT max(batch_id) FROM calpads.batch)) WHERE line_no I
 ROLLBACK;
 
 -- There is no rehearsal of other processes.
-UPDATE calpads.batch SET process = 'SPRG' WHERE batch_id = 1;
+UPDATE calpads.batch SET process = 'SINF' WHERE batch_id = 1;
 SELECT * FROM calpads.rehearse(1);
 
 DROP VIEW refusal;

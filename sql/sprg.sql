@@ -84,9 +84,64 @@ SELECT pgm(12, '108', '2025-10-11') \g /dev/null
 SELECT pgm(13, '191', '2025-09-01') \g /dev/null
 SELECT pgm(15, '127', '2025-09-01') \g /dev/null
 SELECT pgm(16, '192', '2025-09-01') \g /dev/null
-UPDATE programs_sis.stu SET gn = '' WHERE id = 16;
+UPDATE programs_sis.enr SET gr = 99 WHERE id = 16;
 
 SELECT file_no, category, transaction_type AS t, reason, ssid, education_program_code AS program, membership_start_date AS start,
 	changed FROM calpads.sprg_delta();
 SELECT ssid, explanation FROM calpads.sprg_delta();
 SELECT ssid, education_program_code, membership_start_date, rule, field, explanation, fix FROM calpads.sprg_held();
+
+-- Files; the last one waits for the enrollment of student 15.
+SELECT seq, category, file_name, records, status FROM calpads.create_extract('SPRG');
+SELECT verdict, verdict_detail FROM calpads.batch;
+SELECT step, seq, file_name, records, refused, rule, ssid, education_program_code, membership_start_date, explanation
+FROM calpads.rehearse(1);
+-- Altered by hand, the files do not pass.
+BEGIN;
+UPDATE calpads.extract_record SET line = replace(line, '^127^^20240901', '^127^^20240902') WHERE file_id = 1 AND line_no = 1;
+UPDATE calpads.extract_record SET line = replace(line, '^0761234^', '^0799999^') WHERE file_id = 1 AND line_no = 2;
+UPDATE calpads.extract_record SET line = replace(line, 'SPRG^A^', 'SPRG^R^') WHERE file_id = 2 AND line_no = 1;
+UPDATE calpads.extract_record SET line = replace(line, '^20251010^', '^20261010^') WHERE file_id = 2 AND line_no = 2;
+UPDATE calpads.extract_record SET line = (SELECT e.line FROM calpads.extract_record e WHERE e.file_id = 3 AND e.line_no = 1)
+WHERE file_id = 3 AND line_no = 2;
+UPDATE calpads.extract_record SET line = replace(line, '^6101010^', '^6202020^') WHERE file_id = 3 AND line_no = 3;
+UPDATE calpads.extract_record SET line = 'SPRG^A^no record' WHERE file_id = 3 AND line_no = 4;
+SELECT step, seq, line_no, refused, rule, ssid, education_program_code AS program, membership_start_date AS start, field, explanation
+FROM calpads.rehearse(1) WHERE step <> 'difference';
+SELECT ssid, education_program_code AS program, membership_start_date AS start, field, explanation
+FROM calpads.rehearse(1) WHERE step = 'difference' LIMIT 4;
+ROLLBACK;
+SELECT seq, r.key, r.line FROM calpads.extract_record r JOIN calpads.extract_file USING (file_id) ORDER BY seq, line_no;
+SELECT status FROM calpads.post_file(1);
+SELECT status FROM calpads.post_file(2);
+SELECT seq, file_name, status FROM calpads.history WHERE process = 'SPRG' AND file_id IS NOT NULL ORDER BY seq;
+SELECT file_id, line_no, ssid, education_program_code, senr_file_id, explanation FROM calpads.file_waits_for;
+SELECT * FROM calpads.post_file(3);
+SELECT seq, category, file_id, records, status FROM calpads.create_extract('SENR');
+SELECT file_id, line_no, ssid, senr_file_id, senr_file_name, explanation FROM calpads.file_waits_for;
+SELECT status FROM calpads.post_file(4);
+SELECT seq, file_name, status FROM calpads.history WHERE process = 'SPRG' AND file_id IS NOT NULL ORDER BY seq;
+SELECT f.seq, e.status, e.note FROM calpads.file_event e JOIN calpads.extract_file f USING (file_id)
+WHERE f.process = 'SPRG' ORDER BY e.event_id;
+-- Taking the SENR posting back takes the file back to waiting.
+SELECT status FROM calpads.unpost_file(4);
+SELECT file_name, status FROM calpads.extract_file WHERE file_id = 3;
+SELECT status FROM calpads.post_file(4);
+SELECT status FROM calpads.post_file(3);
+SELECT * FROM calpads.sprg_delta();
+SELECT count(*) AS files FROM calpads.create_extract('SPRG');
+SELECT ssid, education_program_code AS program, education_program_membership_start_date AS started,
+	education_program_membership_end_date AS ended, homeless_dwelling_type_code AS dwelling, education_service_code AS service
+FROM calpads.ods_sprg ORDER BY 1, 2, 3;
+
+-- Students leave: CALPADS closes participation and meals, and the SIS agrees.
+UPDATE programs_sis.enr SET ld = '2025-10-20', er = 'E140' WHERE id IN (12, 1);
+SELECT file_no, category, reason, ssid, education_program_code, membership_start_date, changed FROM calpads.sprg_delta();
+SELECT category, file_id FROM calpads.create_extract('SENR');
+SELECT status FROM calpads.post_file(5);
+SELECT ssid, education_program_code, education_program_membership_end_date AS ended FROM calpads.ods_sprg
+WHERE ssid IN ('1000000012', '1000000001') ORDER BY 1, 2, education_program_membership_start_date;
+SELECT * FROM calpads.sprg_delta();
+SELECT status FROM calpads.unpost_file(5);
+SELECT ssid, education_program_code, education_program_membership_end_date AS ended FROM calpads.ods_sprg
+WHERE ssid = '1000000012' ORDER BY education_program_membership_start_date;

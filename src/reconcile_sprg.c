@@ -504,8 +504,8 @@ needs_enrollment(const Work *work, const Operation *operation)
 }
 
 /*
- * GERR0005: a record is sent when an enrollment carries it, waits when one
- * will as soon as SENR is posted, and is held when none will.
+ * GERR0005: a record is sent when an enrollment carries it once SENR is
+ * posted; it waits until then when none does now.
  */
 static bool
 hold_unenrolled(Work *work)
@@ -521,12 +521,12 @@ hold_unenrolled(Work *work)
 			rule_severity(work->options->rules, "GERR0005") != RULE_FATAL)
 			continue;
 		operation->waits = !program_is_covered(work->book, record, stays, STAY_POSTED);
-		if (!operation->waits || program_is_covered(work->book, record, stays, STAY_COMING))
+		if (program_is_covered(work->book, record, stays, STAY_COMING))
 			continue;
 		hold_operation(work, operation, "GERR0005", SPRG_START_DATE,
 					   arena_print(work->arena, "CALPADS takes a program only with an enrollment at the school "
-								   "that carries its dates: it holds none for %s, and no SENR record that could "
-								   "be sent brings one.", story_program(work->arena, work->options, record)),
+								   "that carries its dates: there will be none for %s when all SENR records "
+								   "that can be sent are posted.", story_program(work->arena, work->options, record)),
 					   "calpads.senr_held(), or ENR.ED and ENR.LD");
 		found = true;
 	}

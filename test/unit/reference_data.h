@@ -134,7 +134,8 @@ load_test_rules(Arena *arena, RuleBook *book, int year)
 		Rule	   *rule = &rules[book->rule_count];
 		const char *reported_as = cell(&table, row, "reported_as");
 
-		if (!is_true(cell(&table, row, "active")) || !is_of_year(&table, row, year))
+		if (strcmp(cell(&table, row, "process"), book->process->name) != 0 ||
+			!is_true(cell(&table, row, "active")) || !is_of_year(&table, row, year))
 			continue;
 		rule->number = cell(&table, row, "number");
 		rule->reported_as = reported_as != NULL ? reported_as : rule->number;
@@ -161,14 +162,14 @@ load_test_layout(Arena *arena, RuleBook *book, int year)
 {
 	Table		table = read_table(arena, "layout_field");
 	Layout	   *layout = arena_allocate(arena, sizeof(Layout));
-	LayoutField *fields = arena_allocate(arena, SENR_FIELD_COUNT * sizeof(LayoutField));
+	LayoutField *fields = arena_allocate(arena, PICTURE_FIELD_COUNT * sizeof(LayoutField));
 
 	for (int row = 0; row < table.row_count; row++)
 	{
 		LayoutField *field = &fields[layout->field_count];
 		const char *length = cell(&table, row, "max_length");
 
-		if (strcmp(cell(&table, row, "layout"), "senr") != 0 || !is_of_year(&table, row, year))
+		if (strcmp(cell(&table, row, "layout"), book->process->layout) != 0 || !is_of_year(&table, row, year))
 			continue;
 		field->name = cell(&table, row, "name");
 		field->label = cell(&table, row, "label");
@@ -178,7 +179,7 @@ load_test_layout(Arena *arena, RuleBook *book, int year)
 		field->required = is_true(cell(&table, row, "required"));
 		layout->field_count++;
 	}
-	layout->name = "senr";
+	layout->name = book->process->layout;
 	layout->fields = fields;
 	book->layout = layout;
 }
@@ -263,9 +264,9 @@ load_test_pairs(Arena *arena, PairSet *set, const char *name)
 
 /* The book of the school year that begins in year; no schools, no institutions. */
 static inline RuleBook
-load_test_book(Arena *arena, int year)
+load_process_book(Arena *arena, const Process *process, int year)
 {
-	RuleBook	book = {.process = &senr_process};
+	RuleBook	book = {.process = process};
 
 	load_test_rules(arena, &book, year);
 	load_test_layout(arena, &book, year);
@@ -275,6 +276,12 @@ load_test_book(Arena *arena, int year)
 	load_test_pairs(arena, &book.completion_grade, "completion_grade");
 	load_test_pairs(arena, &book.state_country, "state_country");
 	return book;
+}
+
+static inline RuleBook
+load_test_book(Arena *arena, int year)
+{
+	return load_process_book(arena, &senr_process, year);
 }
 
 #endif							/* CALPADS_REFERENCE_DATA_H */

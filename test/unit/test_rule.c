@@ -716,7 +716,7 @@ test_coverage(Arena *arena)
 		bool		implemented = strcmp(cell(&table, row, "coverage"), "implemented") == 0 ||
 			cell(&table, row, "institution_kinds") != NULL;
 
-		if (implemented != is_tested(number))
+		if (strcmp(cell(&table, row, "process"), "SENR") == 0 && implemented != is_tested(number))
 			CHECK_NAMED(false, arena_print(arena, "%s is %s", number, implemented ?
 										   "implemented, and not tested" : "tested, and not implemented"));
 	}
