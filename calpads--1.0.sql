@@ -3958,7 +3958,7 @@ COMMENT ON COLUMN calpads.unseen_posting.unseen IS 'those whose last record this
 COMMENT ON COLUMN calpads.unseen_posting.last_posted_at IS 'when the last of these files was posted';
 SELECT pg_catalog.pg_extension_config_dump('calpads.unseen_posting', '');
 
-CREATE FUNCTION calpads.count_unseen_postings(former bigint, fresh bigint, OUT posted bigint, OUT unseen bigint)
+CREATE FUNCTION calpads.count_unseen_enrollments(former bigint, fresh bigint, OUT posted bigint, OUT unseen bigint)
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -3977,16 +3977,37 @@ AS $$
 			AND b.enrollment_start_date = s.enrollment_start_date
 	WHERE s.enrollment_start_date >= w.first_day
 $$;
-COMMENT ON FUNCTION calpads.count_unseen_postings(bigint, bigint) IS
+COMMENT ON FUNCTION calpads.count_unseen_enrollments(bigint, bigint) IS
 	'of the keys that were posted over a former ODS load, how many there are and how many a fresh load does not show; '
 	'those before its first start date are outside its window';
+
+CREATE FUNCTION calpads.count_unseen_programs(former bigint, fresh bigint, OUT posted bigint, OUT unseen bigint)
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH shown AS MATERIALIZED (
+		SELECT calpads.sprg_key(f) AS key, calpads.sprg_compared(f) AS fields
+		FROM calpads.sprg_rows(ARRAY[fresh], NULL) AS f
+	)
+	SELECT count(*), count(*) FILTER (WHERE CASE
+		WHEN r.transaction_type = 'D' THEN b.key IS NOT NULL
+		ELSE b.fields IS DISTINCT FROM calpads.sprg_compared(s) END)
+	FROM calpads.last_records(former, true) r
+		CROSS JOIN LATERAL calpads.sprg_record(r.line) s
+		LEFT JOIN shown b ON b.key = r.key
+$$;
+COMMENT ON FUNCTION calpads.count_unseen_programs(bigint, bigint) IS
+	'the same of programs, whose window is ten years';
 
 CREATE FUNCTION calpads.is_older_than(loaded calpads.load, posted_at timestamptz) RETURNS boolean
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
 	RETURN posted_at::date = loaded.loaded_at::date OR posted_at::date > (
 		SELECT max(calpads.file_date(u.last_date_updated))
-		FROM (SELECT DISTINCT b.last_date_updated FROM calpads.senr_baseline b
+		FROM (SELECT b.last_date_updated FROM calpads.senr_baseline b
+			WHERE b.load_id = loaded.load_id AND b.last_date_updated IS NOT NULL
+			UNION
+			SELECT b.last_date_updated FROM calpads.sprg_baseline b
 			WHERE b.load_id = loaded.load_id AND b.last_date_updated IS NOT NULL) AS u);
 COMMENT ON FUNCTION calpads.is_older_than(calpads.load, timestamptz) IS
 	'may the extract of an ODS load be older than a posting?  Days are those of the session''s time zone';
@@ -4004,7 +4025,7 @@ DECLARE
 BEGIN
 	SELECT l.* INTO loaded FROM calpads.load l WHERE l.load_id = note_unseen_postings.load_id;
 	PERFORM calpads.refresh_waiting_files(loaded.process, loaded.lea, 'a new SENR history');
-	IF loaded.process <> 'SENR' THEN
+	IF loaded.process NOT IN ('SENR', 'SPRG') THEN
 		RETURN;
 	END IF;
 	-- An extract in doubt that was loaded again is still in doubt.
@@ -4021,7 +4042,11 @@ BEGIN
 	IF last_posting IS NULL OR NOT calpads.is_older_than(loaded, last_posting) THEN
 		RETURN;
 	END IF;
-	SELECT * INTO tally FROM calpads.count_unseen_postings(former, loaded.load_id);
+	IF loaded.process = 'SPRG' THEN
+		SELECT * INTO tally FROM calpads.count_unseen_programs(former, loaded.load_id);
+	ELSE
+		SELECT * INTO tally FROM calpads.count_unseen_enrollments(former, loaded.load_id);
+	END IF;
 	IF tally.unseen = 0 THEN
 		RETURN;
 	END IF;
@@ -5285,6 +5310,85 @@ $$;
 COMMENT ON FUNCTION calpads.ods_senr_as_of(bigint) IS
 	'what CALPADS held at the end of the history that began with an ODS load: the load and all its postings';
 
+CREATE FUNCTION calpads.sprg_rows(loads bigint[], files bigint[]) RETURNS SETOF calpads.sprg
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT
+		p.record_type_code,
+		p.transaction_type_code,
+		p.local_record_id,
+		p.reporting_lea,
+		p.school_of_attendance,
+		p.academic_year_id,
+		p.ssid,
+		p.local_student_id,
+		p.student_legal_first_name,
+		p.student_legal_last_name,
+		p.student_birth_date,
+		p.student_gender_code,
+		p.education_program_code,
+		p.education_program_membership_code,
+		p.education_program_membership_start_date,
+		p.education_program_membership_end_date,
+		p.education_service_academic_year,
+		p.education_service_code,
+		p.california_partnership_academy_id,
+		p.migrant_student_id,
+		p.filler_1,
+		p.filler_2,
+		p.homeless_dwelling_type_code,
+		p.unaccompanied_youth_indicator,
+		p.runaway_youth_indicator,
+		p.filler_3
+	FROM calpads.sprg_picture(loads, files) AS p;
+END;
+COMMENT ON FUNCTION calpads.sprg_rows(bigint[], bigint[]) IS
+	'the programs that CALPADS held after ODS loads and the posting of files, as records of the layout';
+
+CREATE FUNCTION calpads.ods_sprg_as_of(moment timestamptz) RETURNS SETOF calpads.sprg
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT *
+	FROM calpads.sprg_rows(calpads.loads_at('SPRG', moment),
+		calpads.files_at(calpads.loads_at('SPRG', moment), moment))
+$$;
+COMMENT ON FUNCTION calpads.ods_sprg_as_of(timestamptz) IS 'the programs that CALPADS held at a moment, as far as it was known';
+
+CREATE FUNCTION calpads.ods_sprg_as_of(load_id bigint) RETURNS SETOF calpads.sprg
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT *
+	FROM calpads.sprg_rows(ARRAY[ods_sprg_as_of.load_id],
+		calpads.files_at(ARRAY[ods_sprg_as_of.load_id], 'infinity'))
+$$;
+COMMENT ON FUNCTION calpads.ods_sprg_as_of(bigint) IS
+	'the programs that CALPADS held at the end of the history that began with an ODS load: the load and all its postings';
+
+CREATE FUNCTION calpads.sprg_compared(r calpads.sprg) RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT jsonb_build_object(
+		'education_program_membership_end_date', r.education_program_membership_end_date,
+		'california_partnership_academy_id', r.california_partnership_academy_id,
+		'migrant_student_id', r.migrant_student_id,
+		'homeless_dwelling_type_code', r.homeless_dwelling_type_code,
+		'unaccompanied_youth_indicator', r.unaccompanied_youth_indicator,
+		'runaway_youth_indicator', r.runaway_youth_indicator)
+$$;
+COMMENT ON FUNCTION calpads.sprg_compared(calpads.sprg) IS
+	'the fields of a record that SPRG compares: 3.16, 3.19, 3.20 and 3.23 to 3.25';
+
+CREATE FUNCTION calpads.sprg_key(r calpads.sprg) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	RETURN concat_ws('^', (r).school_of_attendance, (r).ssid, (r).education_program_code,
+		to_char((r).education_program_membership_start_date, 'YYYYMMDD'),
+		coalesce((r).education_service_academic_year, ''), coalesce((r).education_service_code, ''));
+COMMENT ON FUNCTION calpads.sprg_key(calpads.sprg) IS 'the operational key of a record as calpads.extract_record has it';
+
 CREATE FUNCTION calpads.senr_compared(r calpads.senr) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -5351,7 +5455,8 @@ CREATE FUNCTION calpads.senr_drift(
 	OUT enrollment_start_date date,
 	OUT before jsonb,
 	OUT after jsonb,
-	OUT file_id bigint
+	OUT file_id bigint,
+	OUT key text
 ) RETURNS SETOF record
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
@@ -5396,13 +5501,91 @@ AS $$
 			ELSE 'changed in CALPADS'
 		END,
 		k.ssid, k.school_of_attendance, k.enrollment_start_date, k.before, k.after,
-		coalesce(u.file_id, m.file_id)
+		coalesce(u.file_id, m.file_id), k.key
 	FROM keyed k
 		LEFT JOIN unmarked u ON u.key = k.key AND u.result IS NOT DISTINCT FROM k.after
 		LEFT JOIN calpads.last_records(former, true) AS m ON m.key = k.key
 $$;
 COMMENT ON FUNCTION calpads.senr_drift(bigint, bigint) IS
 	'the rows in which two ODS loads and the postings between them do not agree';
+
+-- Programs that ended before the fresh extract's first start are outside its
+-- window; which exits closed what is in the picture of the former load.
+CREATE FUNCTION calpads.sprg_drift(
+	former bigint,
+	fresh bigint,
+	OUT kind text,
+	OUT ssid text,
+	OUT school_of_attendance text,
+	OUT education_program_code text,
+	OUT membership_start_date date,
+	OUT before jsonb,
+	OUT after jsonb,
+	OUT file_id bigint,
+	OUT key text
+) RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH expected AS MATERIALIZED (
+		SELECT calpads.sprg_key(e) AS key, calpads.sprg_compared(e) AS fields, e.education_program_membership_end_date AS ended
+		FROM calpads.ods_sprg_as_of(former) AS e
+	), shown AS MATERIALIZED (
+		SELECT calpads.sprg_key(f) AS key, calpads.sprg_compared(f) AS fields, f.education_program_membership_start_date AS started
+		FROM calpads.sprg_rows(ARRAY[fresh], NULL) AS f
+	), difference AS (
+		SELECT coalesce(e.key, f.key) AS key, e.fields AS before, f.fields AS after
+		FROM expected e FULL JOIN shown f ON f.key = e.key
+		WHERE e.fields IS DISTINCT FROM f.fields
+			AND coalesce(e.ended >= (SELECT min(s.started) FROM shown s), true)
+	), unmarked AS (
+		SELECT r.key, r.file_id, CASE WHEN r.transaction_type <> 'D' THEN calpads.sprg_compared(s) END AS result
+		FROM calpads.last_records(former, false) AS r, calpads.sprg_record(r.line) AS s
+	)
+	SELECT
+		CASE
+			WHEN u.file_id IS NOT NULL THEN 'posting not marked'
+			WHEN m.file_id IS NOT NULL THEN 'posting not kept'
+			ELSE 'changed in CALPADS'
+		END,
+		split_part(d.key, '^', 2), split_part(d.key, '^', 1), split_part(d.key, '^', 3),
+		to_date(split_part(d.key, '^', 4), 'YYYYMMDD'), d.before, d.after, coalesce(u.file_id, m.file_id), d.key
+	FROM difference d
+		LEFT JOIN unmarked u ON u.key = d.key AND u.result IS NOT DISTINCT FROM d.after
+		LEFT JOIN calpads.last_records(former, true) AS m ON m.key = d.key
+$$;
+COMMENT ON FUNCTION calpads.sprg_drift(bigint, bigint) IS
+	'the programs in which two ODS loads and the postings between them do not agree';
+
+CREATE FUNCTION calpads.process_drift(
+	process text,
+	former bigint,
+	fresh bigint,
+	OUT kind text,
+	OUT ssid text,
+	OUT school_of_attendance text,
+	OUT enrollment_start_date date,
+	OUT education_program_code text,
+	OUT membership_start_date date,
+	OUT before jsonb,
+	OUT after jsonb,
+	OUT file_id bigint,
+	OUT key text
+) RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT d.kind, d.ssid, d.school_of_attendance, d.enrollment_start_date, NULL, NULL::date, d.before, d.after, d.file_id, d.key
+	FROM calpads.senr_drift(former, fresh) d
+	WHERE process = 'SENR'
+	UNION ALL
+	SELECT d.kind, d.ssid, d.school_of_attendance, NULL::date, d.education_program_code, d.membership_start_date, d.before,
+		d.after, d.file_id, d.key
+	FROM calpads.sprg_drift(former, fresh) d
+	WHERE process = 'SPRG'
+$$;
+COMMENT ON FUNCTION calpads.process_drift(text, bigint, bigint) IS
+	'the rows of a process in which two ODS loads and the postings between them do not agree';
 
 /*
  * When a fresh ODS extract is loaded, it should show the former one with all
@@ -5424,17 +5607,19 @@ CREATE FUNCTION calpads.drift(
 	OUT changed jsonb,
 	OUT file_id bigint,
 	OUT sis_agrees boolean,
-	OUT explanation text
+	OUT explanation text,
+	OUT education_program_code text,
+	OUT membership_start_date date
 ) RETURNS SETOF record
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF process IS DISTINCT FROM 'SENR' THEN
+	IF process IS NULL OR process NOT IN ('SENR', 'SPRG') THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'invalid_parameter_value',
 			MESSAGE = format('there is no drift of %L', process),
-			HINT = 'Drift is worked out for: SENR.';
+			HINT = 'Drift is worked out for: SENR, SPRG.';
 	END IF;
 	RETURN QUERY
 	WITH loads AS (
@@ -5444,14 +5629,13 @@ BEGIN
 		WHERE c.process = drift.process
 		GROUP BY c.lea, c.load_id
 	), sis AS MATERIALIZED (
-		SELECT s.ssid, s.school_of_attendance, s.enrollment_start_date
-		FROM calpads.reconcile_senr(NULL) s
+		SELECT s.key
+		FROM calpads.reconcile(drift.process, NULL) s
 		WHERE s.kind IN ('operation', 'held')
 	)
 	SELECT l.lea, d.kind, d.ssid, d.school_of_attendance, d.enrollment_start_date,
 		calpads.changed_fields(d.before, d.after), d.file_id,
-		NOT EXISTS (SELECT FROM sis s WHERE s.ssid = d.ssid AND s.school_of_attendance = d.school_of_attendance
-			AND s.enrollment_start_date = d.enrollment_start_date),
+		NOT EXISTS (SELECT FROM sis s WHERE s.key = d.key),
 		CASE d.kind
 			WHEN 'posting not marked' THEN format('CALPADS shows a record of %s, which was not marked as posted.', f.file_name)
 			WHEN 'posting not kept' THEN format('%s was marked as posted on %s, but CALPADS does not show its record.',
@@ -5459,12 +5643,13 @@ BEGIN
 			ELSE 'CALPADS has changed the row by itself: it was edited there, or by another LEA.'
 		END
 		|| CASE WHEN d.before IS NULL THEN ' CALPADS has a row that should not be there.'
-			WHEN d.after IS NULL THEN ' CALPADS lacks a row that should be there.' ELSE '' END
+			WHEN d.after IS NULL THEN ' CALPADS lacks a row that should be there.' ELSE '' END,
+		d.education_program_code, d.membership_start_date
 	FROM loads l
-		CROSS JOIN LATERAL calpads.senr_drift(l.former, l.fresh) d
+		CROSS JOIN LATERAL calpads.process_drift(drift.process, l.former, l.fresh) d
 		LEFT JOIN calpads.extract_file f ON f.file_id = d.file_id
 	ORDER BY l.lea COLLATE "C", d.kind COLLATE "C", d.ssid COLLATE "C", d.enrollment_start_date,
-		d.school_of_attendance COLLATE "C";
+		d.school_of_attendance COLLATE "C", d.key COLLATE "C";
 END;
 $$;
 COMMENT ON FUNCTION calpads.drift(text) IS
@@ -5503,6 +5688,103 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION calpads.picture_of_student(regclass, text) IS 'the rows of one student in a picture';
+
+CREATE FUNCTION calpads.program_words(r calpads.sprg) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT concat_ws(', ',
+		format('program %s', r.education_program_code),
+		format('%s to %s', to_char(r.education_program_membership_start_date, 'MM/DD/YYYY'),
+			coalesce(to_char(r.education_program_membership_end_date, 'MM/DD/YYYY'), 'today')),
+		'service ' || r.education_service_code,
+		'academy ' || r.california_partnership_academy_id,
+		'migrant ' || r.migrant_student_id,
+		'dwelling ' || r.homeless_dwelling_type_code,
+		'unaccompanied ' || r.unaccompanied_youth_indicator,
+		'runaway ' || r.runaway_youth_indicator)
+$$;
+COMMENT ON FUNCTION calpads.program_words(calpads.sprg) IS 'a student program in a few words';
+
+CREATE FUNCTION calpads.programs_of_student(picture regclass, only_ssid text) RETURNS SETOF calpads.sprg
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY EXECUTE format('SELECT %s FROM %s p WHERE %s = $1', calpads.picture_fields('SPRG', picture), picture,
+			CASE WHEN picture = 'calpads.ods_sprg'::regclass THEN 'p.ssid' ELSE 'btrim(p.ssid::text)' END)
+		USING only_ssid;
+END;
+$$;
+COMMENT ON FUNCTION calpads.programs_of_student(regclass, text) IS 'the programs of one student in a picture';
+
+-- The chapter of the story that tells of programs; empty where no SPRG
+-- extract was ever loaded.
+CREATE FUNCTION calpads.explain_programs(
+	only_ssid text,
+	OUT chapter integer,
+	OUT place integer,
+	OUT what text,
+	OUT school_of_attendance text,
+	OUT start_date date,
+	OUT calpads text,
+	OUT sis text,
+	OUT rule text,
+	OUT explanation text
+) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF NOT EXISTS (SELECT FROM calpads.current_load c WHERE c.process = 'SPRG') THEN
+		RETURN;
+	END IF;
+	RETURN QUERY
+	WITH result AS MATERIALIZED (
+		SELECT * FROM calpads.reconcile_sprg(NULL, only_ssid)
+	)
+	SELECT 5, 0, 'program', coalesce(h.school_of_attendance, w.school_of_attendance)::text,
+		coalesce(h.education_program_membership_start_date, w.education_program_membership_start_date),
+		CASE WHEN h.ssid IS NOT NULL THEN calpads.program_words(h) END,
+		CASE WHEN w.ssid IS NOT NULL THEN calpads.program_words(w) END, NULL,
+		CASE
+			WHEN coalesce(h.education_program_code, w.education_program_code) NOT IN (
+				SELECT o.program FROM calpads.offered_programs() o) THEN 'The program is not reported: this row is not compared.'
+			WHEN NOT EXISTS (SELECT FROM calpads.school c WHERE c.selected
+				AND c.cds_school = coalesce(h.school_of_attendance, w.school_of_attendance))
+				THEN 'The school is not selected: this row is not compared.'
+			WHEN w.ssid IS NULL THEN 'Only CALPADS has this program.'
+			WHEN h.ssid IS NULL THEN 'Only the SIS has this program.'
+			WHEN calpads.sprg_compared(h) = calpads.sprg_compared(w) THEN 'Both sides agree.'
+			ELSE 'Both sides have this program, and it differs.'
+		END
+	FROM calpads.programs_of_student('calpads.ods_sprg', only_ssid) AS h
+		FULL JOIN calpads.programs_of_student(calpads.sis_view('sprg'), only_ssid) AS w
+			ON w.reporting_lea = h.reporting_lea AND calpads.sprg_key(w) = calpads.sprg_key(h)
+	UNION ALL
+	SELECT 6, r.file_no, format('program sent: %s (%s)', lower(r.category), r.transaction_type), r.school_of_attendance,
+		r.membership_start_date, NULL, NULL, r.reason, r.explanation
+	FROM result r
+	WHERE r.kind = 'operation'
+	UNION ALL
+	SELECT 7, 0, 'program held', h.school_of_attendance, h.membership_start_date, NULL, NULL, h.rule,
+		concat_ws(' ', h.explanation, 'Where to look: ' || h.fix || '.')
+	FROM calpads.sprg_held_with_problems(NULL, only_ssid) h
+	UNION ALL
+	SELECT 7, 1, 'program warning', r.school_of_attendance, r.membership_start_date, NULL, NULL, r.rule,
+		concat_ws(' ', r.explanation, 'Where to look: ' || r.fix || '.')
+	FROM result r
+	WHERE r.kind = 'warning'
+	UNION ALL
+	SELECT 8, f.file_id::integer, format('program %s in %s', CASE f.status WHEN 'Post' THEN 'ready' ELSE lower(f.status) END,
+			f.file_name), split_part(r.key, '^', 1), to_date(split_part(r.key, '^', 4), 'YYYYMMDD'), NULL, NULL, r.reason,
+		r.explanation
+	FROM calpads.extract_record r
+		JOIN calpads.extract_file f ON f.file_id = r.file_id AND f.process = 'SPRG' AND f.status <> 'Obsolete'
+	WHERE r.ssid = only_ssid;
+END;
+$$;
+COMMENT ON FUNCTION calpads.explain_programs(text) IS 'the programs of one student, as calpads.explain() tells them';
 
 CREATE FUNCTION calpads.explain(
 	ssid text,
@@ -5565,9 +5847,12 @@ AS $$
 		FROM calpads.extract_record r
 			JOIN calpads.extract_file f ON f.file_id = r.file_id AND f.process = 'SENR' AND f.status <> 'Obsolete'
 		WHERE r.ssid = explain.ssid
+		UNION ALL
+		SELECT p.chapter, p.place, p.what, p.school_of_attendance, NULL, p.calpads, p.sis, p.rule, p.explanation
+		FROM calpads.explain_programs(explain.ssid) p
 	), numbered AS (
 		SELECT row_number() OVER (ORDER BY s.chapter, s.place, s.enrollment_start_date, s.school_of_attendance COLLATE "C",
-				s.rule COLLATE "C")::integer AS no, s.*
+				s.rule COLLATE "C", s.calpads COLLATE "C", s.sis COLLATE "C", s.explanation COLLATE "C")::integer AS no, s.*
 		FROM story s
 	)
 	SELECT n.no, n.what, n.school_of_attendance, n.enrollment_start_date, n.calpads, n.sis, n.rule, n.explanation

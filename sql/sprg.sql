@@ -145,3 +145,16 @@ SELECT * FROM calpads.sprg_delta();
 SELECT status FROM calpads.unpost_file(5);
 SELECT ssid, education_program_code, education_program_membership_end_date AS ended FROM calpads.ods_sprg
 WHERE ssid = '1000000012' ORDER BY education_program_membership_start_date;
+
+-- The story of a student, earlier states, and a fresh extract that does not show all.
+SELECT no, what, school_of_attendance, calpads, sis, rule, explanation FROM calpads.explain('1000000006');
+SELECT no, what, calpads, sis, rule FROM calpads.explain('1000000012') WHERE what LIKE 'program%';
+SELECT count(*) AS at_first FROM calpads.ods_sprg_as_of((SELECT loaded_at FROM calpads.load WHERE process = 'SPRG'));
+SELECT count(*) AS now FROM calpads.ods_sprg_as_of(now() + interval '1 day');
+SELECT count(*) AS of_load FROM calpads.ods_sprg_as_of((SELECT load_id FROM calpads.load WHERE process = 'SPRG'));
+UPDATE held_by_calpads SET ended = '20251015' WHERE student = 2;
+DELETE FROM held_by_calpads WHERE student = 8;
+INSERT INTO held_by_calpads VALUES (14, '192', '20250901', NULL);
+SELECT rows_loaded FROM calpads.load_ods('SPRG', 'sprg2.txt', programs());
+SELECT kind, ssid, education_program_code AS program, membership_start_date AS start, changed, sis_agrees
+FROM calpads.drift('SPRG');

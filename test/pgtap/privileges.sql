@@ -153,6 +153,9 @@ DO $$
 BEGIN
 	PERFORM calpads.load_ods('SENR', 'first.txt', content) FROM public.ods;
 	PERFORM calpads.load_ods('SENR', 'second.txt', content) FROM public.ods;
+	PERFORM calpads.load_ods('SPRG', 'programs.txt', convert_to(concat('SPRG-R^^^', l.lea,
+		'^0000001^2025-2026^1000000001^1^Ana^Alder^20140301^F^127^1^20231002^^^^^^^^^^^^20251001^20251001', E'\r\n'), 'UTF8'))
+	FROM (SELECT DISTINCT lea FROM calpads.current_load) l;
 	PERFORM calpads.create_extract('SENR');
 END;
 $$;
@@ -304,7 +307,8 @@ CREATE TABLE pg_temp.attacked (statement text);
 INSERT INTO pg_temp.attacked
 SELECT format('SELECT pg_catalog.md5(pg_catalog.string_agg(CAST(t AS pg_catalog.text), '''' ORDER BY CAST(t AS pg_catalog.text))) FROM %s AS t', source)
 FROM unnest(ARRAY['calpads.senr_delta()', 'calpads.senr_held()', 'calpads.ods_senr', 'sis.senr', 'calpads.school', 'calpads.history',
-	'calpads.drift(''SENR'')', 'calpads.warning', 'calpads.rule_coverage',
+	'calpads.drift(''SENR'')', 'calpads.warning', 'calpads.sprg_delta()', 'calpads.sprg_held()', 'calpads.sprg_warning',
+	'calpads.file_waits_for', 'calpads.drift(''SPRG'')', 'calpads.rule_coverage',
 	'calpads.code_translation(NULL)', 'calpads.school_grade_span()', 'calpads.mapping_view()',
 	format('calpads.explain(%L)', (SELECT ssid FROM public.example)),
 	format('calpads.rehearse(%s)', (SELECT batch_id FROM public.example)),
