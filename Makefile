@@ -39,6 +39,7 @@ OBJS = \
 	src/process.o \
 	src/program.o \
 	src/program_book.o \
+	src/program_waits.o \
 	src/query.o \
 	src/read_rows.o \
 	src/reader.o \
@@ -58,9 +59,8 @@ OBJS = \
 	src/rule_person.o \
 	src/rule_program.o \
 	src/rule_school.o \
-	src/senr_record.o \
 	src/server_reader.o \
-	src/sprg_record.o \
+	src/single_record.o \
 	src/stays.o \
 	src/story.o \
 	src/story_sprg.o \

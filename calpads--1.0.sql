@@ -10,12 +10,12 @@
 --   5. The SIS side: schools, code translations, tables and mapping views
 --   6. Reading files: foreign tables and loads
 --   7. The difference: what CALPADS holds, what it should hold, and the operations
---   8. Student programs: what CALPADS holds
+--   8. Student programs: what CALPADS holds, and the difference
 --   9. Files and their life
 --  10. The rehearsal: a batch is replayed under CALPADS' rules
 --  11. Looking back: earlier states, drift, and the story of one student
 --  12. What CALPADS refused: its errors, joined to what was sent and why
---  13. The legacy full extract of SENR: one file, as it was before 2022
+--  13. The legacy full extracts of SENR and SPRG: one file, as it was before 2022
 --  13a. English language acquisition: what CALPADS holds, and the difference
 --  14. The sample district
 --  15. Privileges: nothing for PUBLIC, two roles' worth on request
@@ -197,7 +197,7 @@ COMMENT ON COLUMN calpads.sis_table.builtin IS 'shipped with the extension; fals
 CREATE TABLE calpads.rejection_column (
 	name text COLLATE "C" NOT NULL CHECK (name IN ('rule', 'message', 'severity', 'record_no', 'field', 'value',
 		'record_type', 'local_record_id', 'school_of_attendance', 'ssid', 'local_student_id',
-		'enrollment_start_date')),
+		'enrollment_start_date', 'education_program_code', 'membership_start_date')),
 	alias text COLLATE "C" PRIMARY KEY CHECK (alias ~ '^[a-z0-9]+$'),
 	builtin boolean NOT NULL DEFAULT false
 );
@@ -3365,7 +3365,7 @@ COMMENT ON VIEW calpads.warning IS
 	'rules that records of the difference break and that do not refuse them: columns as those of senr_held()';
 
 -- ---------------------------------------------------------------------------
--- 8. Student programs: what CALPADS holds
+-- 8. Student programs: what CALPADS holds, and the difference
 -- ---------------------------------------------------------------------------
 
 CREATE TYPE calpads.sprg AS (
@@ -3766,6 +3766,29 @@ CREATE FUNCTION calpads.reconcile_sprg(
 COMMENT ON FUNCTION calpads.reconcile_sprg(text, text) IS
 	'operations, held records and warnings about student programs of one LEA, or of all; what sprg_delta, sprg_held and '
 	'create_extract read';
+
+CREATE FUNCTION calpads.check_sprg(
+	record calpads.sprg,
+	OUT rule text,
+	OUT field text,
+	OUT value text,
+	OUT explanation text,
+	OUT fix text
+) RETURNS SETOF record
+	LANGUAGE c STABLE STRICT
+	AS 'MODULE_PATHNAME', 'calpads_check_sprg';
+COMMENT ON FUNCTION calpads.check_sprg(calpads.sprg) IS
+	'the fatal rules that a SPRG record breaks by itself, without the student''s other rows; none: it can be sent';
+
+CREATE FUNCTION calpads.sprg_line(record calpads.sprg) RETURNS text
+	LANGUAGE c STABLE STRICT
+	AS 'MODULE_PATHNAME', 'calpads_sprg_line';
+COMMENT ON FUNCTION calpads.sprg_line(calpads.sprg) IS 'a SPRG record as it stands in a file, without CR LF';
+
+CREATE FUNCTION calpads.sprg_places(OUT field text, OUT place text) RETURNS SETOF record
+	LANGUAGE c STABLE
+	AS 'MODULE_PATHNAME', 'calpads_sprg_places';
+COMMENT ON FUNCTION calpads.sprg_places() IS 'the fields of SPRG, and the table and column of the SIS that each comes from';
 
 CREATE FUNCTION calpads.sprg_delta(
 	force boolean DEFAULT false,
@@ -4510,15 +4533,15 @@ DECLARE
 	one_lea text;
 	new_batch bigint;
 BEGIN
-	IF process = 'SENR_LEGACY' THEN
-		RETURN QUERY SELECT f.* FROM calpads.create_legacy_extract(lea, all_students) f;
+	IF process IN ('SENR_LEGACY', 'SPRG_LEGACY') THEN
+		RETURN QUERY SELECT f.* FROM calpads.create_legacy_extract(process, lea, all_students) f;
 		RETURN;
 	END IF;
 	IF process IS NULL OR process NOT IN ('SENR', 'SPRG', 'SELA') THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'invalid_parameter_value',
 			MESSAGE = format('there is no extract %L', process),
-			HINT = 'The extracts are: SENR, SPRG, SELA, SENR_LEGACY.';
+			HINT = 'The extracts are: SENR, SPRG, SELA, SENR_LEGACY, SPRG_LEGACY.';
 	END IF;
 	IF all_students THEN
 		RAISE EXCEPTION USING
@@ -5868,7 +5891,7 @@ COMMENT ON FUNCTION calpads.explain(text) IS
 -- The form of CALPADS' extracts of rejected records and submission errors is
 -- not published, so columns are known by the names in
 -- calpads.rejection_column.  A file without a header is taken too when its
--- rows are SENR records followed by errors.
+-- rows are SENR or SPRG records followed by errors.
 -- ---------------------------------------------------------------------------
 
 CREATE TABLE calpads.rejection_load (
@@ -5907,6 +5930,8 @@ CREATE TABLE calpads.rejection_row (
 	student_id integer,
 	sc integer,
 	line text NOT NULL,
+	education_program_code text COLLATE "C",
+	membership_start_date date,
 	PRIMARY KEY (rejection_load_id, row_no)
 );
 COMMENT ON TABLE calpads.rejection_row IS 'errors of CALPADS; the view calpads.rejection shows them with their records';
@@ -5971,7 +5996,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION calpads.rule_numbers(text) IS 'the rule numbers in a text, as SENR0027 or SENR0269F1; null: none';
 
--- A record without a header: the 35 fields of the layout, then errors.  Each
+-- A record without a header: the fields of the layout (35 of SENR, 26 of
+-- SPRG), then errors.  Each
 -- rule number among these begins an error, whose message is what follows.
 CREATE FUNCTION calpads.errors_of_record(cells text[]) RETURNS SETOF jsonb
 	LANGUAGE sql STABLE
@@ -5980,24 +6006,27 @@ AS $$
 	WITH tail AS (
 		SELECT t.cell, t.position, t.cell = ANY (calpads.rule_numbers(t.cell)) IS TRUE AS is_rule,
 			lower(t.cell) IN ('fatal', 'error', 'warning', 'f', 'e', 'w') AS is_severity
-		FROM unnest(cells[36:]) WITH ORDINALITY AS t (cell, position)
+		FROM unnest(cells[CASE cells[1] WHEN 'SPRG' THEN 27 ELSE 36 END:]) WITH ORDINALITY AS t (cell, position)
 		WHERE t.cell IS NOT NULL
 	), numbered AS (
 		SELECT t.*, greatest(count(*) FILTER (WHERE t.is_rule) OVER (ORDER BY t.position), 1) AS error_no
 		FROM tail t
 	)
 	SELECT jsonb_build_object(
-		'record_type', cells[1], 'local_record_id', cells[3], 'school_of_attendance', cells[5], 'ssid', cells[8],
-		'local_student_id', cells[9], 'enrollment_start_date', cells[22],
+		'record_type', cells[1], 'local_record_id', cells[3], 'school_of_attendance', cells[5],
 		'rule', min(n.cell) FILTER (WHERE n.is_rule),
 		'severity', min(n.cell) FILTER (WHERE n.is_severity),
 		'message', string_agg(n.cell, ' ' ORDER BY n.position) FILTER (WHERE NOT n.is_rule AND NOT n.is_severity))
+		|| CASE cells[1]
+			WHEN 'SPRG' THEN jsonb_build_object('ssid', cells[7], 'local_student_id', cells[8],
+				'education_program_code', cells[13], 'membership_start_date', cells[15])
+			ELSE jsonb_build_object('ssid', cells[8], 'local_student_id', cells[9], 'enrollment_start_date', cells[22]) END
 	FROM numbered n
 	GROUP BY n.error_no
 	ORDER BY n.error_no
 $$;
 COMMENT ON FUNCTION calpads.errors_of_record(text[]) IS
-	'the errors behind a SENR record (field 36 and later), each with the record''s key';
+	'the errors behind a SENR or SPRG record, each with the record''s key';
 
 CREATE FUNCTION calpads.rejection_values(
 	name text,
@@ -6012,13 +6041,14 @@ AS $$
 DECLARE
 	first_cells text[] := (SELECT r.cells FROM calpads.read_rows(name, content) r LIMIT 1);
 	header text[] := calpads.rejection_header(first_cells);
-	is_record boolean := first_cells[1] = 'SENR' AND cardinality(first_cells) >= 35;
+	is_record boolean := (first_cells[1] = 'SENR' AND cardinality(first_cells) >= 35)
+		OR (first_cells[1] = 'SPRG' AND cardinality(first_cells) >= 26);
 BEGIN
 	IF NOT is_record AND NOT coalesce(header && ARRAY['rule', 'message'], false) THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'bad_copy_file_format',
 			MESSAGE = 'the file is no extract of rejected records or submission errors',
-			DETAIL = format('File "%s": its first line names no column with errors, and it is no SENR record.', name),
+			DETAIL = format('File "%s": its first line names no column with errors, and it is no SENR or SPRG record.', name),
 			HINT = 'A header row names a column like Error Code or Error Description; names that CALPADS uses '
 				'can be added to calpads.rejection_column.';
 	END IF;
@@ -6055,43 +6085,90 @@ COMMENT ON FUNCTION calpads.rejection_values(text, bytea) IS
 
 -- ---- matching ----------------------------------------------------------------
 
-CREATE FUNCTION calpads.senr_field_named(words text) RETURNS text
+CREATE FUNCTION calpads.field_named(layout text, words text) RETURNS text
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT f.name
 	FROM calpads.layout_field f
-	WHERE f.layout = 'senr' AND calpads.academic_year(calpads.today()) COLLATE "C"
+	WHERE f.layout = field_named.layout AND calpads.academic_year(calpads.today()) COLLATE "C"
 			BETWEEN coalesce(f.first_year, '') AND coalesce(f.last_year, '9999')
 		AND (calpads.column_alias(words) IN (calpads.column_alias(f.label), calpads.column_alias(f.name))
 			OR f.number = substring(words, '^\s*(\d+\.\d+)'))
 	ORDER BY f.ordinal
 	LIMIT 1
 $$;
-COMMENT ON FUNCTION calpads.senr_field_named(text) IS
-	'column name of the SENR field with that name, label or number (1.25); null: there is none';
+COMMENT ON FUNCTION calpads.field_named(text, text) IS
+	'column name of the field of a layout with that name, label or number (1.25); null: there is none';
 
 CREATE FUNCTION calpads.store_rejections(rejection_load_id bigint, name text, content bytea) RETURNS void
 	LANGUAGE sql
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	INSERT INTO calpads.rejection_row (rejection_load_id, row_no, source_line, rule, severity, message, field, value,
-		record_no, local_record_id, ssid, local_student_id, school_of_attendance, enrollment_start_date, line)
+		record_no, local_record_id, ssid, local_student_id, school_of_attendance, enrollment_start_date, line, education_program_code,
+		membership_start_date)
 	SELECT store_rejections.rejection_load_id, row_number() OVER (ORDER BY v.line_no, v.place, r.rule COLLATE "C"),
 		v.line_no, r.rule, v.cell ->> 'severity', v.cell ->> 'message',
-		calpads.senr_field_named(v.cell ->> 'field'), v.cell ->> 'value',
+		calpads.field_named(CASE WHEN v.cell ->> 'record_type' LIKE 'SPRG%' OR v.cell ? 'education_program_code'
+			THEN 'sprg' ELSE 'senr' END, v.cell ->> 'field'), v.cell ->> 'value',
 		substring(v.cell ->> 'record_no', '^\d{1,9}$')::bigint, v.cell ->> 'local_record_id', v.cell ->> 'ssid',
 		v.cell ->> 'local_student_id',
 		-- A spreadsheet takes leading zeros away; a full code has 14 digits.
 		CASE WHEN v.cell ->> 'school_of_attendance' ~ '^(\d{7})?\d{1,7}$'
 			THEN right(lpad(v.cell ->> 'school_of_attendance', 14, '0'), 7) END,
-		calpads.file_date(v.cell ->> 'enrollment_start_date'), v.line
+		calpads.file_date(v.cell ->> 'enrollment_start_date'), v.line, v.cell ->> 'education_program_code',
+		calpads.file_date(v.cell ->> 'membership_start_date')
 	FROM calpads.rejection_values(name, content) WITH ORDINALITY AS v (line_no, line, cell, place)
 		CROSS JOIN LATERAL unnest(coalesce(calpads.rule_numbers(upper(v.cell ->> 'rule')),
 			CASE WHEN v.cell ->> 'rule' IS NULL THEN calpads.rule_numbers(v.cell ->> 'message') END,
 			ARRAY[upper(v.cell ->> 'rule')])) AS r (rule)
 $$;
 COMMENT ON FUNCTION calpads.store_rejections(bigint, text, bytea) IS 'the errors of a file as rows of calpads.rejection_row';
+
+-- Of a program the service is no part of what CALPADS' errors name.
+CREATE FUNCTION calpads.rejection_key(r calpads.rejection_row) RETURNS text
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+	RETURN CASE
+		WHEN num_nulls((r).school_of_attendance, (r).ssid) > 0 THEN NULL
+		WHEN (r).education_program_code IS NOT NULL AND (r).membership_start_date IS NOT NULL
+			THEN concat_ws('^', (r).school_of_attendance, (r).ssid, (r).education_program_code,
+				to_char((r).membership_start_date, 'YYYYMMDD'))
+		WHEN (r).enrollment_start_date IS NOT NULL
+			THEN concat_ws('^', (r).school_of_attendance, (r).ssid, to_char((r).enrollment_start_date, 'YYYYMMDD'))
+	END;
+COMMENT ON FUNCTION calpads.rejection_key(calpads.rejection_row) IS
+	'the key that an error names, as far as it names one: of SENR whole, of SPRG without the service';
+
+CREATE FUNCTION calpads.key_without_service(key text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	RETURN array_to_string((string_to_array(key, '^'))[1:4], '^');
+COMMENT ON FUNCTION calpads.key_without_service(text) IS
+	'school, SSID, program and start date of a SPRG key; a SENR key as it is';
+
+-- What a record says of itself, whatever its process.
+CREATE FUNCTION calpads.record_names(
+	process text,
+	line text,
+	OUT local_record_id text,
+	OUT ssid text,
+	OUT local_student_id text,
+	OUT school_of_attendance text,
+	OUT enrollment_start_date date,
+	OUT education_program_code text,
+	OUT membership_start_date date
+)
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT nullif(f[3], ''), nullif(f[CASE WHEN sprg THEN 7 ELSE 8 END], ''), nullif(f[CASE WHEN sprg THEN 8 ELSE 9 END], ''),
+		nullif(f[5], ''), CASE WHEN NOT sprg THEN to_date(nullif(f[22], ''), 'YYYYMMDD') END,
+		CASE WHEN sprg THEN nullif(f[13], '') END, CASE WHEN sprg THEN to_date(nullif(f[15], ''), 'YYYYMMDD') END
+	FROM string_to_array(line, '^') AS f, (SELECT process LIKE 'SPRG%' AS sprg) AS p
+$$;
+COMMENT ON FUNCTION calpads.record_names(text, text) IS 'the student and the key of a record line of SENR or SPRG';
 
 -- The file that CALPADS speaks of: the one that holds most of its records, a
 -- rejected one first; and where it names lines only, the one that is marked
@@ -6104,7 +6181,7 @@ AS $$
 		SELECT e.file_id, r.row_no
 		FROM calpads.rejection_row r
 			JOIN calpads.extract_record e ON e.ssid = r.ssid
-				AND e.key = concat_ws('^', r.school_of_attendance, r.ssid, to_char(r.enrollment_start_date, 'YYYYMMDD'))
+				AND calpads.key_without_service(e.key) = calpads.rejection_key(r)
 		WHERE r.rejection_load_id = rejected_file.rejection_load_id
 		UNION
 		SELECT e.file_id, r.row_no
@@ -6133,14 +6210,12 @@ CREATE FUNCTION calpads.match_rejections(rejection_load_id bigint, chosen bigint
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH error AS (
-		SELECT r.*,
-			CASE WHEN num_nulls(r.school_of_attendance, r.ssid, r.enrollment_start_date) = 0
-				THEN concat_ws('^', r.school_of_attendance, r.ssid, to_char(r.enrollment_start_date, 'YYYYMMDD')) END AS key
+		SELECT r.*, calpads.rejection_key(r) AS key
 		FROM calpads.rejection_row r
 		WHERE r.rejection_load_id = match_rejections.rejection_load_id
 	), candidate AS (
 		SELECT r.row_no, e.file_id, e.line_no, CASE WHEN e.file_id = chosen THEN 1 ELSE 4 END AS rank
-		FROM error r JOIN calpads.extract_record e ON e.ssid = r.ssid AND e.key = r.key
+		FROM error r JOIN calpads.extract_record e ON e.ssid = r.ssid AND calpads.key_without_service(e.key) = r.key
 		UNION ALL
 		SELECT r.row_no, e.file_id, e.line_no, 2
 		FROM error r JOIN calpads.extract_record e
@@ -6149,8 +6224,9 @@ AS $$
 		-- A number alone proves nothing when the record is another student's.
 		SELECT r.row_no, e.file_id, e.line_no, 3
 		FROM error r JOIN calpads.extract_record e ON e.file_id = chosen AND e.line_no = r.record_no
+			JOIN calpads.extract_file f ON f.file_id = e.file_id
 		WHERE r.key IS NULL AND coalesce(r.ssid = e.ssid, true)
-			AND coalesce(r.local_student_id = split_part(e.line, '^', 9), true)
+			AND coalesce(r.local_student_id = (calpads.record_names(f.process, e.line)).local_student_id, true)
 	), best AS (
 		SELECT DISTINCT ON (c.row_no) c.row_no, c.file_id, c.line_no
 		FROM candidate c
@@ -6162,10 +6238,13 @@ AS $$
 		ssid = coalesce(r.ssid, s.ssid),
 		local_student_id = coalesce(r.local_student_id, s.local_student_id),
 		school_of_attendance = coalesce(r.school_of_attendance, s.school_of_attendance),
-		enrollment_start_date = coalesce(r.enrollment_start_date, s.enrollment_start_date)
+		enrollment_start_date = coalesce(r.enrollment_start_date, s.enrollment_start_date),
+		education_program_code = coalesce(r.education_program_code, s.education_program_code),
+		membership_start_date = coalesce(r.membership_start_date, s.membership_start_date)
 	FROM best b
 		JOIN calpads.extract_record e ON e.file_id = b.file_id AND e.line_no = b.line_no
-		CROSS JOIN LATERAL calpads.senr_record(e.line) s
+		JOIN calpads.extract_file f ON f.file_id = b.file_id
+		CROSS JOIN LATERAL calpads.record_names(f.process, e.line) s
 	WHERE r.rejection_load_id = match_rejections.rejection_load_id AND r.row_no = b.row_no
 $$;
 COMMENT ON FUNCTION calpads.match_rejections(bigint, bigint) IS
@@ -6178,15 +6257,30 @@ CREATE FUNCTION calpads.place_rejections(rejection_load_id bigint) RETURNS void
 	LANGUAGE sql
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	WITH place AS (
+	WITH sent AS (
+		SELECT r.*, f.process LIKE 'SPRG%' IS TRUE AS is_program, e.line AS record
+		FROM calpads.rejection_row r
+			LEFT JOIN calpads.extract_file f ON f.file_id = r.file_id
+			LEFT JOIN calpads.extract_record e ON e.file_id = r.file_id AND e.line_no = r.line_no
+	), places AS (
+		SELECT false AS is_program, p.field, p.place FROM calpads.senr_places() p
+		UNION ALL
+		SELECT true, p.field, p.place FROM calpads.sprg_places() p
+	), place AS (
 		SELECT DISTINCT ON (r.row_no) r.row_no, coalesce(r.field, c.field) AS field, coalesce(c.fix,
 			CASE WHEN r.rule IN ('SENR0027', 'SENR0178', 'SENR0586', 'SENR0587')
-				THEN 'ENR.ED and ENR.LD of both enrollments' END, p.place) AS fix
-		FROM calpads.rejection_row r
-			LEFT JOIN calpads.extract_record e ON e.file_id = r.file_id AND e.line_no = r.line_no
-			LEFT JOIN LATERAL calpads.senr_record(e.line) s ON e.line IS NOT NULL
-			LEFT JOIN LATERAL calpads.check_senr(s) c ON c.rule = r.rule AND c.field = coalesce(r.field, c.field)
-			LEFT JOIN calpads.senr_places() p ON p.field = r.field
+				THEN 'ENR.ED and ENR.LD of both enrollments'
+			WHEN r.rule IN ('SPRG0070', 'SPRG0249') THEN 'the dates of both records of the program'
+			WHEN r.rule = 'GERR0005' AND r.is_program THEN 'ENR.ED and ENR.LD' END, p.place) AS fix
+		FROM sent r
+			LEFT JOIN LATERAL (
+				SELECT k.* FROM calpads.senr_record(r.record) s, calpads.check_senr(s) k
+				WHERE r.record IS NOT NULL AND NOT r.is_program
+				UNION ALL
+				SELECT k.* FROM calpads.sprg_record(r.record) s, calpads.check_sprg(s) k
+				WHERE r.record IS NOT NULL AND r.is_program) AS c
+				ON c.rule = r.rule AND c.field = coalesce(r.field, c.field)
+			LEFT JOIN places p ON p.field = r.field AND p.is_program = r.is_program
 		WHERE r.rejection_load_id = place_rejections.rejection_load_id
 		ORDER BY r.row_no, c.field COLLATE "C"
 	)
@@ -6280,7 +6374,8 @@ COMMENT ON FUNCTION calpads.load_rejected(text, bytea, bigint) IS
 CREATE VIEW calpads.rejection AS
 SELECT r.rejection_load_id, l.loaded_at, r.row_no, r.rule, u.name AS rule_name, r.severity, r.message, r.field, r.value,
 	r.ssid, r.local_student_id, r.school_of_attendance, r.enrollment_start_date, f.batch_id, r.file_id, f.file_name,
-	r.line_no, e.transaction_type, e.reason, e.explanation, r.fix, r.student_id, r.sc
+	r.line_no, e.transaction_type, e.reason, e.explanation, r.fix, r.student_id, r.sc, r.education_program_code,
+	r.membership_start_date
 FROM calpads.rejection_row r
 	JOIN calpads.rejection_load l ON l.rejection_load_id = r.rejection_load_id
 	LEFT JOIN calpads.extract_file f ON f.file_id = r.file_id
@@ -6289,7 +6384,7 @@ FROM calpads.rejection_row r
 		SELECT k.name FROM calpads.rule k
 		WHERE r.rule IN (k.number, k.reported_as)
 		-- One number can be a rule of several kinds of files.
-		ORDER BY k.number = r.rule DESC, k.process = coalesce(f.process, 'SENR') DESC, k.process
+		ORDER BY k.number = r.rule DESC, coalesce(coalesce(f.process, 'SENR') LIKE k.process || '%', false) DESC, k.process
 		LIMIT 1) AS u ON true;
 COMMENT ON VIEW calpads.rejection IS
 	'the errors that CALPADS gave, each with the record that was sent, why it was sent, and where the SIS keeps it; '
@@ -6304,7 +6399,7 @@ ORDER BY count(*) DESC, r.rule;
 COMMENT ON VIEW calpads.rejection_count IS 'which rules of CALPADS hit most';
 
 -- ---------------------------------------------------------------------------
--- 13. The legacy full extract of SENR: one file, as it was before 2022
+-- 13. The legacy full extracts of SENR and SPRG: one file, as it was before 2022
 --
 -- All records of the school year, or all records of the students with a date
 -- later than calpads.legacy_changes_since (spec/aeries_logic.md section 8.5).
@@ -6364,8 +6459,80 @@ $$;
 COMMENT ON FUNCTION calpads.legacy_senr(text, date) IS
 	'the SIS records of the current school year, of all students (since is null) or of those with a later date';
 
+-- As reports of programs are made from the enrollments, future dates are those
+-- of the programs; a record with a rule against it says why it is missing.
+CREATE FUNCTION calpads.legacy_sprg(lea text, since date, OUT record calpads.sprg, OUT problems jsonb)
+	RETURNS SETOF record
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+DECLARE
+	view regclass := calpads.sis_view('sprg');
+BEGIN
+	RETURN QUERY EXECUTE format('SELECT ROW(%s)::calpads.sprg, %s::jsonb FROM %s p '
+			'WHERE p.reporting_lea = $1 AND p.academic_year_id = calpads.academic_year(calpads.today()) '
+			'AND (calpads.setting(''no_future_dates'') <> ''on'' '
+			'OR p.education_program_membership_start_date <= calpads.today()) '
+			'AND (p.school_of_attendance IN (SELECT s.cds_school FROM calpads.school s WHERE s.selected)) IS NOT FALSE '
+			'AND ($2 IS NULL OR p.local_student_id IN (SELECT calpads.changed_students($2)))%s',
+			calpads.picture_fields('SPRG', view, false), calpads.problems_expression(view), view,
+			calpads.process_condition('SPRG'))
+		USING lea, since;
+END;
+$$;
+COMMENT ON FUNCTION calpads.legacy_sprg(text, date) IS
+	'the SIS records of student programs of the current academic year, of all students (since is null) or of those with a later '
+	'date';
+
+-- The records of a legacy extract, in their order, and what speaks against them.
+CREATE FUNCTION calpads.legacy_records(
+	IN process text,
+	IN lea text,
+	IN since date,
+	OUT n bigint,
+	OUT key text,
+	OUT ssid text,
+	OUT local_student_id text,
+	OUT school_of_attendance text,
+	OUT enrollment_start_date date,
+	OUT education_program_code text,
+	OUT membership_start_date date,
+	OUT line text,
+	OUT findings jsonb
+) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET jit = off
+AS $$
+BEGIN
+	IF process = 'SPRG_LEGACY' THEN
+		RETURN QUERY
+		SELECT row_number() OVER (ORDER BY (l.record).ssid, calpads.sprg_key(l.record)), calpads.sprg_key(l.record),
+			(l.record).ssid::text, (l.record).local_student_id::text, (l.record).school_of_attendance::text, NULL::date,
+			(l.record).education_program_code::text, (l.record).education_program_membership_start_date,
+			calpads.sprg_line(l.record), coalesce(l.problems, '[]') || coalesce((
+				SELECT jsonb_agg(to_jsonb(c)) FROM calpads.check_sprg(l.record) c), '[]')
+		FROM calpads.legacy_sprg(lea, since) l;
+	ELSE
+		RETURN QUERY
+		SELECT row_number() OVER (ORDER BY (l.record).ssid, (l.record).enrollment_start_date, (l.record).school_of_attendance),
+			concat_ws('^', (l.record).school_of_attendance, (l.record).ssid,
+				to_char((l.record).enrollment_start_date, 'YYYYMMDD')),
+			(l.record).ssid::text, (l.record).local_student_id::text, (l.record).school_of_attendance::text,
+			(l.record).enrollment_start_date, NULL, NULL::date,
+			calpads.senr_line(l.record), coalesce(l.problems, '[]') || coalesce((
+				SELECT jsonb_agg(to_jsonb(c)) FROM calpads.check_senr(l.record) c), '[]')
+		FROM calpads.legacy_senr(lea, since) l;
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.legacy_records(text, text, date) IS
+	'the records of a legacy full extract; findings: what the mapping found, then the fatal rules that each one breaks';
+
 -- Compiling the statement would cost more than running it.
-CREATE FUNCTION calpads.make_legacy_batch(lea text, since date) RETURNS bigint
+CREATE FUNCTION calpads.make_legacy_batch(process text, lea text, since date) RETURNS bigint
 	LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp
 	SET jit = off
@@ -6374,46 +6541,39 @@ DECLARE
 	new_batch bigint;
 BEGIN
 	INSERT INTO calpads.batch (process, lea, today, encoding, forced)
-	VALUES ('SENR_LEGACY', lea, calpads.today(), calpads.batch_encoding(), false)
+	VALUES (process, lea, calpads.today(), calpads.batch_encoding(), false)
 	RETURNING batch_id INTO new_batch;
 
 	WITH picture AS MATERIALIZED (
-		SELECT row_number() OVER (ORDER BY (l.record).ssid, (l.record).enrollment_start_date,
-				(l.record).school_of_attendance) AS n, l.record, l.problems
-		FROM calpads.legacy_senr(lea, since) l
-	), finding AS MATERIALIZED (
-		SELECT p.n, m.rule, m.field, m.value, m.explanation, m.fix, 1 AS precedence
-		FROM picture p, jsonb_to_recordset(p.problems)
-			AS m (rule text, field text, value text, explanation text, fix text)
-		UNION ALL
-		SELECT p.n, c.rule, c.field, c.value, c.explanation, c.fix, 2
-		FROM picture p, calpads.check_senr(p.record) c
+		SELECT * FROM calpads.legacy_records(process, lea, since)
 	), held AS (
-		INSERT INTO calpads.batch_held
-		SELECT DISTINCT ON (p.n, f.field COLLATE "C", f.rule COLLATE "C")
-			new_batch, (p.record).local_student_id, (p.record).ssid, (p.record).school_of_attendance,
-			(p.record).enrollment_start_date, f.rule, f.field, f.value, f.explanation, f.fix
-		FROM finding f JOIN picture p ON p.n = f.n
-		ORDER BY p.n, f.field COLLATE "C", f.rule COLLATE "C", f.precedence
+		INSERT INTO calpads.batch_held (batch_id, local_student_id, ssid, school_of_attendance, enrollment_start_date,
+			rule, field, value, explanation, fix, education_program_code, membership_start_date)
+		SELECT DISTINCT ON (p.n, f.finding ->> 'field' COLLATE "C", f.finding ->> 'rule' COLLATE "C")
+			new_batch, p.local_student_id, p.ssid, p.school_of_attendance, p.enrollment_start_date, f.finding ->> 'rule',
+			f.finding ->> 'field', f.finding ->> 'value', f.finding ->> 'explanation', f.finding ->> 'fix',
+			p.education_program_code, p.membership_start_date
+		FROM picture p, jsonb_array_elements(p.findings) WITH ORDINALITY AS f (finding, precedence)
+		ORDER BY p.n, f.finding ->> 'field' COLLATE "C", f.finding ->> 'rule' COLLATE "C", f.precedence
 	), sent AS (
-		SELECT row_number() OVER (ORDER BY p.n) AS line_no, p.record
+		SELECT row_number() OVER (ORDER BY p.n) AS line_no, p.ssid, p.key, p.line
 		FROM picture p
-		WHERE p.n NOT IN (SELECT f.n FROM finding f)
+		WHERE p.findings = '[]'
 	), file AS (
 		INSERT INTO calpads.extract_file (batch_id, process, lea, seq, category, file_name, records, status)
-		SELECT new_batch, 'SENR_LEGACY', lea, 1, 'Legacy', 'SENR_LEGACY.txt', count(*), 'Legacy'
+		SELECT new_batch, make_legacy_batch.process, make_legacy_batch.lea, 1, 'Legacy',
+			format('%s.txt', make_legacy_batch.process), count(*), 'Legacy'
 		FROM sent
 		HAVING count(*) > 0
 		RETURNING file_id
 	)
 	INSERT INTO calpads.extract_record
 		(file_id, line_no, ssid, key, transaction_type, reason, explanation, changed, line)
-	SELECT f.file_id, s.line_no, (s.record).ssid, concat_ws('^', (s.record).school_of_attendance, (s.record).ssid,
-			to_char((s.record).enrollment_start_date, 'YYYYMMDD')),
+	SELECT f.file_id, s.line_no, s.ssid, s.key,
 		'A', 'legacy', CASE WHEN since IS NULL THEN 'Every record of the school year is in the file.'
 			ELSE format('The SIS has a date later than %s for this student, so all records are in the file.',
 				to_char(since, 'MM/DD/YYYY')) END,
-		'{}', calpads.senr_line(s.record)
+		'{}', s.line
 	FROM sent s, file f;
 
 	IF NOT FOUND THEN
@@ -6424,11 +6584,12 @@ BEGIN
 	RETURN new_batch;
 END;
 $$;
-COMMENT ON FUNCTION calpads.make_legacy_batch(text, date) IS
-	'stores the legacy full extract of one LEA as a batch of one file; records that break a fatal rule are in '
+COMMENT ON FUNCTION calpads.make_legacy_batch(text, text, date) IS
+	'stores a legacy full extract of one LEA as a batch of one file; records that break a fatal rule are in '
 	'calpads.batch_held instead; null when no record is left';
 
-CREATE FUNCTION calpads.create_legacy_extract(lea text, all_students boolean) RETURNS SETOF calpads.extract_file
+CREATE FUNCTION calpads.create_legacy_extract(process text, lea text, all_students boolean)
+	RETURNS SETOF calpads.extract_file
 	LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -6448,21 +6609,23 @@ BEGIN
 			HINT = 'The view calpads.school shows the schools of the SIS table loc.';
 	END IF;
 	FOREACH one_lea IN ARRAY leas LOOP
-		new_batch := calpads.make_legacy_batch(one_lea, since);
+		new_batch := calpads.make_legacy_batch(process, one_lea, since);
 		CONTINUE WHEN new_batch IS NULL;
 		INSERT INTO calpads.file_event (file_id, status)
 		SELECT f.file_id, f.status FROM calpads.extract_file f WHERE f.batch_id = new_batch;
 		RAISE WARNING USING
 			MESSAGE = format('CALPADS is likely to refuse the legacy file of LEA %s', one_lea),
-			DETAIL = 'An operational key may stand in it more than once (IVR0034), and the exit of a student beside '
-				'the next enrollment (SENR0027).',
-			HINT = 'create_extract(''SENR'') makes files in an order that CALPADS takes.';
+			DETAIL = CASE process WHEN 'SPRG_LEGACY'
+				THEN 'The end of a program may stand in it beside the next record of the program (SPRG0070).'
+				ELSE 'An operational key may stand in it more than once (IVR0034), and the exit of a student beside '
+					'the next enrollment (SENR0027).' END,
+			HINT = format('create_extract(%L) makes files in an order that CALPADS takes.', split_part(process, '_', 1));
 		RETURN QUERY SELECT f.* FROM calpads.extract_file f WHERE f.batch_id = new_batch;
 	END LOOP;
 END;
 $$;
-COMMENT ON FUNCTION calpads.create_legacy_extract(text, boolean) IS
-	'what create_extract(''SENR_LEGACY'') does; all_students: whatever calpads.legacy_changes_since says';
+COMMENT ON FUNCTION calpads.create_legacy_extract(text, text, boolean) IS
+	'what create_extract(''SENR_LEGACY'') and create_extract(''SPRG_LEGACY'') do; all_students: whatever calpads.legacy_changes_since says';
 
 -- ---------------------------------------------------------------------------
 -- 13a. English language acquisition: what CALPADS holds, and the difference

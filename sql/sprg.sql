@@ -158,3 +158,20 @@ INSERT INTO held_by_calpads VALUES (14, '192', '20250901', NULL);
 SELECT rows_loaded FROM calpads.load_ods('SPRG', 'sprg2.txt', programs());
 SELECT kind, ssid, education_program_code AS program, membership_start_date AS start, changed, sis_agrees
 FROM calpads.drift('SPRG');
+
+-- The full extract, as it was before 2022.
+SELECT process, category, file_name, records, status FROM calpads.create_extract('SPRG_LEGACY');
+SELECT r.line_no, r.key, r.explanation FROM calpads.extract_record r JOIN calpads.extract_file f USING (file_id)
+WHERE f.process = 'SPRG_LEGACY' AND r.line_no < 4 ORDER BY 1;
+SELECT ssid, education_program_code, membership_start_date, rule, field FROM calpads.batch_held h
+	JOIN calpads.batch b USING (batch_id) WHERE b.process = 'SPRG_LEGACY' ORDER BY 1, 5;
+
+-- What CALPADS refused, by the name of the program and by the record itself.
+SELECT rows, matched FROM calpads.load_rejected('errors.csv', convert_to(E'Error Code,SSID,School of Attendance,Education Program Code,'
+	'Education Program Membership Start Date,Error Description\r\n'
+	'SPRG0070,1000000012,6101010,108,10/11/2025,Overlap\r\n', 'UTF8'));
+SELECT rows, matched FROM calpads.load_rejected('errors.txt', convert_to((SELECT r.line FROM calpads.extract_record r
+	WHERE r.file_id = 3 AND r.line_no = 1) || E'^GERR0005^Fatal^No enrollment\r\n', 'UTF8'));
+SELECT rule, rule_name, ssid, local_student_id, education_program_code AS program, membership_start_date AS start, enrollment_start_date,
+	file_id, line_no, reason, field, fix, student_id FROM calpads.rejection ORDER BY rule;
+\i :clear_history

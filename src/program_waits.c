@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
- * sprg_record.c
- *	  Single SPRG records for SQL: whether the enrollments carry one.
+ * program_waits.c
+ *	  Whether a SPRG record has to wait for an enrollment, for SQL.
  *
  *-------------------------------------------------------------------------
  */
