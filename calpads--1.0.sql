@@ -586,6 +586,13 @@ person AS MATERIALIZED (
 	FROM reported
 	ORDER BY student_id, start_date DESC, school
 ),
+-- The enrollment status of STU, for enrollments that do not say theirs.
+status_at_school AS MATERIALIZED (
+	SELECT DISTINCT ON (stu.id, stu.sc) stu.id, stu.sc, upper(btrim(stu.sp::text)) AS status
+	FROM @schema@.stu
+	WHERE stu.del IS NOT TRUE
+	ORDER BY stu.id, stu.sc, stu.ed DESC NULLS LAST, stu.sn
+),
 -- Years before those of senr, for students whom senr has: an enrollment without
 -- a leave date ended with the school year.
 earlier_enrollment AS (
@@ -602,7 +609,10 @@ earlier_enrollment AS (
 	JOIN school AS own ON own.sc = enr.sc AND own.selected
 	JOIN school AS reporting ON reporting.sc = coalesce(nullif(enr.hs, 0), enr.sc) AND reporting.selected
 		AND reporting.cds_school IS NOT NULL
-	CROSS JOIN LATERAL (SELECT coalesce(upper(btrim(enr.er::text)), '') AS reason, upper(btrim(enr.pr::text)) AS status) AS local
+	LEFT JOIN status_at_school ON status_at_school.id = enr.id AND status_at_school.sc = enr.sc
+	CROSS JOIN LATERAL (
+		SELECT coalesce(upper(btrim(enr.er::text)), '') AS reason,
+			coalesce(nullif(upper(btrim(enr.pr::text)), ''), status_at_school.status) AS status) AS local
 	WHERE enr.del IS NOT TRUE AND enr.ed >= setting.first_year AND enr.ed < setting.first_reported_year
 ),
 -- A no-show was never there; next year's enrollments come with the next year.

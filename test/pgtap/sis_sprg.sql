@@ -1,7 +1,7 @@
 -- sis.sprg: what CALPADS should hold of the student programs.
 
 BEGIN;
-SELECT plan(127);
+SELECT plan(128);
 
 SELECT is(calpads.setting('sprg_504_eligibility'), 'on', '504 plans are eligibility, as the code set has them');
 -- Most of these cases are of a SIS that keeps them as participation.
@@ -240,6 +240,11 @@ SET LOCAL calpads.sprg_504_eligibility = off;
 SELECT pg_temp.student('{"id": 40}'), pg_temp.enrollment('{"id": 40}'), pg_temp.student('{"id": 40, "sc": 20}'), pg_temp.enrollment('{"id": 40, "sc": 20, "pr": "20"}'),
 	pg_temp.pgm('{"pid": 40, "cd": "127", "esd": "2026-08-10"}'), pg_temp.pgm('{"pid": 40, "cd": "192", "esd": "2026-08-10", "scl": 20}') \g /dev/null
 SELECT is(pg_temp.programs(40), '6000010 127 2026-08-10, 6000020 192 2026-08-10', 'school 0 follows no secondary enrollment; a number may name its school');
+-- Of years before those of the view senr too; where ENR is silent, STU says it.
+SELECT pg_temp.pupil(140), pg_temp.student('{"id": 140, "sc": 20, "sp": "20", "tg": "I"}'),
+	pg_temp.enrollment('{"id": 140, "sc": 20, "ed": "2022-08-15", "ld": "2023-06-02", "er": "E170"}'),
+	pg_temp.pgm('{"pid": 140, "cd": "127", "esd": "2022-09-01"}') \g /dev/null
+SELECT is(pg_temp.programs(140), '6000010 127 2022-09-01', 'a secondary enrollment of a far year is one by its STU row');
 SELECT is(pg_temp.value(40, 'sc'), '10, 20', 'with the school of the SIS');
 SELECT pg_temp.pupil(41, 42, 43), pg_temp.pgm('{"pid": 41, "cd": "127", "esd": "2026-08-10", "scl": 20}'),
 	pg_temp.pgm('{"pid": 42, "cd": "127", "esd": "2026-08-10", "scl": 99}'), pg_temp.pgm('{"pid": 43, "cd": "127", "esd": "2026-08-10", "scl": 60}') \g /dev/null
