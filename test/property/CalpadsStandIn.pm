@@ -22,6 +22,7 @@ use Encode qw(decode encode);
 use Exporter qw(import);
 use CalendarDay qw(day_number age_on school_year academic_year day_of);
 use CalpadsCodes qw(code_problem grade_fits_exit grade_fits_completion);
+use ProgramStandIn;
 
 our @EXPORT_OK =
   qw(@FIELDS @COMPARED_FIELDS record_line row_key is_inert);
@@ -154,7 +155,15 @@ sub new
 		next unless $self->{$list};
 		$self->{$list} = { map { $_ => 1 } @{ $self->{$list} } };
 	}
+	$self->{programs} = ProgramStandIn->new($self);
 	return bless $self, $class;
+}
+
+# The student programs (SPRG), which CALPADS holds beside the enrollments.
+sub programs
+{
+	my ($self) = @_;
+	return $self->{programs};
 }
 
 # Makes an SSID known; demographics: gender, birth_date (CCYYMMDD).
@@ -197,6 +206,7 @@ sub copy
 	my $copy = bless {%$self}, ref $self;
 	$copy->{rows} = {};
 	$copy->store_rows($self->rows);
+	$copy->{programs} = $self->programs->copy($copy);
 	return $copy;
 }
 
@@ -258,9 +268,19 @@ sub apply
 		}
 		my %row = map { $_ => $record->{$_} } @FIELDS;
 		$row{transaction_type_code} = '';
+		my $before = $of_student->{ row_key($record) };
 		$of_student->{ row_key($record) } = \%row;
+		$self->programs->close_at_exit(\%row) if exit_changes($before, \%row);
 	}
 	return;
+}
+
+sub exit_changes
+{
+	my ($before, $after) = @_;
+	return 1 unless $before;
+	return grep { $before->{$_} ne $after->{$_} }
+	  qw(enrollment_exit_date student_exit_reason_code);
 }
 
 sub refusal

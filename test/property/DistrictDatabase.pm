@@ -6,6 +6,7 @@ package DistrictDatabase;
 use strict;
 use warnings;
 use CalpadsStandIn qw(@FIELDS);
+use ProgramRecord qw(@PROGRAM_FIELDS);
 use PsqlClient;
 use SisWriter qw(sis_script sis_settings);
 
@@ -68,24 +69,48 @@ sub sis_lines
 		  . join(" || '^' || ", @columns) . ' FROM sis.senr;');
 }
 
+# Runs a script that fills more tables.
+sub fill
+{
+	my ($self, $script) = @_;
+	$self->{client}->rows($script);
+	return;
+}
+
+# Rows of student programs in a relation (sis.sprg or calpads.ods_sprg): hashes
+# of the record's fields as text, and problem (1: cannot be sent).
+sub program_rows
+{
+	my ($self, $relation) = @_;
+	my @columns = map { /_date\z/ ? "to_char($_, 'YYYYMMDD')" : $_ } @PROGRAM_FIELDS;
+	my $problem =
+	  $relation eq 'sis.sprg' ? 'CASE WHEN problems IS NULL THEN 0 ELSE 1 END' : '0';
+	my @rows = $self->{client}->rows('SELECT '
+		  . join(', ', map { "coalesce($_, '')" } @columns)
+		  . ", $problem FROM $relation;");
+	return map { my %row; @row{ @PROGRAM_FIELDS, 'problem' } = @$_; \%row } @rows;
+}
+
 # Loads an ODS extract; gives the rows that were set aside.
 sub load_ods
 {
-	my ($self, $bytes) = @_;
+	my ($self, $bytes, $process) = @_;
+	$process //= 'SENR';
 	my $hex = unpack 'H*', $bytes;
 	return $self->{client}->value(
-		"SELECT rows_rejected FROM calpads.load_ods('SENR', 'ods.txt', "
+		"SELECT rows_rejected FROM calpads.load_ods('$process', 'ods.txt', "
 		  . "decode('$hex', 'hex'));");
 }
 
 # Makes a batch and gives its files in order: file_id, lea, seq, category,
-# file_name, records, bytes.
+# file_name, records, status, bytes.
 sub create_extract
 {
-	my ($self) = @_;
-	my @columns = qw(file_id lea seq category file_name records);
+	my ($self, $process) = @_;
+	$process //= 'SENR';
+	my @columns = qw(file_id lea seq category file_name records status);
 	my @rows = $self->{client}->rows(
-		    "CREATE TEMP TABLE batch AS SELECT * FROM calpads.create_extract('SENR');\n"
+		    "CREATE TEMP TABLE batch AS SELECT * FROM calpads.create_extract('$process');\n"
 		  . 'SELECT '
 		  . join(', ', @columns)
 		  . ", encode(calpads.file_content(file_id), 'hex') FROM batch ORDER BY lea, seq;\n");
@@ -113,10 +138,19 @@ sub post_error
 	return $self->{client}->error_of("SELECT calpads.post_file($file->{file_id});");
 }
 
+# What the history says of a file.
+sub status_of
+{
+	my ($self, $file) = @_;
+	return $self->{client}->value(
+		"SELECT status FROM calpads.history WHERE file_id = $file->{file_id};");
+}
+
 sub delta_count
 {
-	my ($self) = @_;
-	return $self->{client}->value('SELECT count(*) FROM calpads.senr_delta();');
+	my ($self, $process) = @_;
+	my $function = lc($process // 'SENR') . '_delta';
+	return $self->{client}->value("SELECT count(*) FROM calpads.$function();");
 }
 
 # What is held: ssid => { 'school start' => [ rules ] }.

@@ -14,7 +14,7 @@ use Exporter qw(import);
 use CalendarDay qw(add_days day_number);
 use RandomChoice qw(pick chance between);
 
-our @EXPORT_OK = qw(sis_script sis_settings);
+our @EXPORT_OK = qw(sis_script sis_settings copy_command);
 
 # Settings (name => value) that belong to a district.
 sub sis_settings
