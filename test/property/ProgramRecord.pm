@@ -11,7 +11,7 @@ use warnings;
 use Exporter qw(import);
 
 our @EXPORT_OK = qw(@PROGRAM_FIELDS @PROGRAM_DETAILS program_line program_key
-  program_years is_participation is_meal is_retired);
+  is_program program_years is_participation is_meal is_retired);
 
 # name, greatest length (0 = not checked), kind, required
 our @LAYOUT = (
@@ -79,13 +79,17 @@ sub program_line
 	return join '^', map { $row->{$_} } @PROGRAM_FIELDS;
 }
 
-# (first, last) calendar year of a program, undef where there is no limit;
-# empty when there is no such program.
+sub is_program
+{
+	my ($program) = @_;
+	return exists $PROGRAMS{$program};
+}
+
+# (first, last) calendar year of a program, undef where there is no limit.
 sub program_years
 {
 	my ($program) = @_;
-	my $known = $PROGRAMS{$program} or return;
-	return @$known[ 1, 2 ];
+	return @{ $PROGRAMS{$program} }[ 1, 2 ];
 }
 
 sub is_participation

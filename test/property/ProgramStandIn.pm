@@ -19,7 +19,8 @@ use warnings;
 use Encode qw(decode encode);
 use Scalar::Util qw(weaken);
 use CalendarDay qw(add_days day_number school_year academic_year);
-use ProgramRecord qw(@PROGRAM_FIELDS program_line program_key program_years
+use ProgramRecord qw(@PROGRAM_FIELDS program_line program_key is_program
+  program_years
   is_participation is_meal is_retired);
 
 # An end after all days.
@@ -381,8 +382,7 @@ sub judge_program
 	my ($self, $record) = @_;
 	my $program = $record->{education_program_code};
 	return refusal($record, 'GERR0002', "no program $program")
-	  unless defined((program_years($program))[0])
-	  || eval { is_participation($program); 1 };
+	  unless is_program($program);
 	my ($first) = program_years($program);
 	my $today = school_year(day_number($self->{enrollments}{today}));
 	return refusal($record, 'GERR0007', "program $program is retired")
