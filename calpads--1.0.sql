@@ -7569,8 +7569,8 @@ COMMENT ON FUNCTION calpads.create_sela_extract(text) IS
 -- 14. The sample district
 --
 -- A fictitious district to try everything on: the SIS tables, filled by
--- create_sample_district(), and the SENR ODS file of a CALPADS that lags
--- behind them in every way of spec/senr.md section 7.
+-- create_sample_district(), the SENR ODS file of a CALPADS that lags behind
+-- them in every way of spec/senr.md section 7, and its SPRG ODS file.
 --
 -- The same number of students, seed and calpads.today give the same district:
 -- all choices are hashes of the seed and a number, nothing is drawn at random.
@@ -7989,20 +7989,88 @@ BEGIN
 			CASE s.lf WHEN 'L' THEN s.dd END
 		FROM %1$I.stu AS s ORDER BY s.id, s.dd
 	$sql$, schema);
-	EXECUTE format($sql$
-		INSERT INTO %1$I.fre (id, cd, esd, src)
-		SELECT DISTINCT s.id, calpads.sample_pick('{F,F,R}', s.fk), c.this_start, 'DC'
-		FROM %1$I.stu AS s, calpads.sample_calendar() AS c WHERE s.fk %% 2 = 0
-	$sql$, schema);
-	EXECUTE format($sql$
-		INSERT INTO %1$I.pgm (pid, sq, cd, esd, scl)
-		SELECT DISTINCT s.id, 1, calpads.sample_pick('{127,135,192}', s.fk), c.this_start, 0
-		FROM %1$I.stu AS s, calpads.sample_calendar() AS c WHERE s.fk %% 12 = 0
-	$sql$, schema);
 END;
 $$;
 COMMENT ON FUNCTION calpads.sample_fill_student_details(text) IS
-	'sample district: fills LSI, CSE, CON, LAC, FRE and PGM; needs STU';
+	'sample district: fills LSI, CSE, CON and LAC; needs STU';
+
+-- Eligibility may begin long before the enrollment.  kind is the table that
+-- holds the record.
+CREATE FUNCTION calpads.sample_programs(schema text)
+	RETURNS TABLE (student_id integer, kind text, code text, first_day date, last_day date, details jsonb)
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY EXECUTE format($sql$
+	WITH c AS MATERIALIZED (SELECT * FROM calpads.sample_calendar()),
+	s AS MATERIALIZED (
+		SELECT DISTINCT ON (stu.id) stu.id, stu.fk, stu.gr, stu.sc, stu.lf FROM %1$I.stu ORDER BY stu.id, stu.ed DESC, stu.sc)
+	SELECT s.id, p.kind, p.code, p.first_day, p.last_day, p.details
+	FROM c, s,
+		LATERAL (VALUES
+			-- Families with free or reduced meals apply every year; a few change between the two.
+			('FRE', s.fk %% 2 = 0, calpads.sample_pick('{F,F,R}', s.fk), c.last_start, c.this_year - 1, '{}'::jsonb),
+			('FRE', s.fk %% 2 = 0, calpads.sample_pick('{F,F,R}', s.fk), c.this_start,
+				CASE WHEN s.fk %% 22 = 2 THEN c.this_start + 30 END, '{}'),
+			('FRE', s.fk %% 22 = 2, calpads.sample_pick('{R,R,F}', s.fk), c.this_start + 31, NULL, '{}'),
+			('FOF', s.id %% 23 = 0, '101', c.last_start + 40, NULL, '{}'),
+			('FOF', s.id %% 29 = 1 AND s.id %% 23 <> 0, '101', c.last_start + 60, c.this_start + 20, '{}'),
+			('GTE', s.id %% 14 = 3, '127', c.last_start - 300, NULL, '{}'),
+			('PGM', s.fk %% 12 = 0, '192', c.last_start - 100, NULL, '{}'),
+			('PGM', s.lf = 'L', calpads.sample_pick('{301,305,305,306}', s.fk), c.last_start, NULL, '{}'),
+			('PGM', s.id %% 37 = 5, '191', c.this_start + 12, CASE WHEN s.id %% 2 = 0 THEN c.this_start + 60 END,
+				jsonb_build_object('hdt', calpads.sample_pick('{100,110,120,120}', s.id / 37),
+					'uy', calpads.sample_pick('{N,N,Y}', s.id / 37), 'ry', calpads.sample_pick('{N,N,N,Y}', s.id / 37))),
+			('PGM', s.id %% 101 = 7 AND s.gr > 9, '162', c.this_start - 45, NULL, '{}'),
+			-- Migrant students come from the state's own system since July 1, 2025, transitional
+			-- kindergarten is a grade: what is still entered is not reported.
+			('PGM', s.id %% 31 = 4, '135', c.last_start, NULL, '{"ty": "06123456789"}'),
+			('PGM', s.gr = -1, '185', c.this_start, NULL, '{}'),
+			('PGM', s.sc = 102 AND s.id %% 3 = 0, '122', c.last_start, c.last_end, '{"ty": "11"}'),
+			('PGM', s.sc = 102 AND s.id %% 3 = 0, '122', c.this_start, NULL, '{"ty": "11"}'),
+			('PGM', s.sc = 102 AND s.id %% 9 = 0, '122', c.this_start, NULL, '{"ty": "12"}'),
+			('PGM', s.sc = 301 AND s.id %% 8 = 0, '113', c.last_start, NULL, '{"ty": "A0301"}'),
+			('PGM', s.sc = 391 AND s.id %% 2 = 0, '108', c.this_start, NULL, '{}')
+		) AS p (kind, has_it, code, first_day, last_day, details)
+	WHERE p.has_it
+	$sql$, schema);
+END;
+$$;
+COMMENT ON FUNCTION calpads.sample_programs(text) IS
+	'sample district: the programs of the students, of last year and this year; kind is the table that holds the record, '
+	'details are further columns of PGM';
+
+CREATE FUNCTION calpads.sample_fill_programs(schema text) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	EXECUTE format($sql$
+		WITH program AS MATERIALIZED (
+			SELECT p.*, p.code IN ('108', '113', '122', '185') AS participates,
+				row_number() OVER (PARTITION BY p.student_id, p.kind ORDER BY p.first_day, p.code, p.details) AS number
+			FROM calpads.sample_programs($1) AS p),
+		meals AS (
+			INSERT INTO %1$I.fre (id, cd, esd, eed, src)
+			SELECT p.student_id, p.code, p.first_day, p.last_day, 'AP' FROM program AS p WHERE p.kind = 'FRE'),
+		plans AS (
+			INSERT INTO %1$I.fof (id, sq, sd, ed)
+			SELECT p.student_id, p.number, p.first_day, p.last_day FROM program AS p WHERE p.kind = 'FOF'),
+		gifted AS (
+			INSERT INTO %1$I.gte (id, esd, eed)
+			SELECT p.student_id, p.first_day, p.last_day FROM program AS p WHERE p.kind = 'GTE')
+		INSERT INTO %1$I.pgm (pid, sq, cd, psd, ped, esd, eed, scl, hdt, uy, ry, ty)
+		SELECT p.student_id, p.number, p.code,
+			CASE WHEN p.participates THEN p.first_day END, CASE WHEN p.participates THEN p.last_day END,
+			CASE WHEN NOT p.participates THEN p.first_day END, CASE WHEN NOT p.participates THEN p.last_day END, 0,
+			p.details ->> 'hdt', p.details ->> 'uy', p.details ->> 'ry', p.details ->> 'ty'
+		FROM program AS p WHERE p.kind = 'PGM'
+	$sql$, schema) USING schema;
+END;
+$$;
+COMMENT ON FUNCTION calpads.sample_fill_programs(text) IS
+	'sample district: fills FRE, FOF, GTE and PGM; needs STU';
 
 -- 7.5 CALPADS, lagging behind
 
@@ -8243,37 +8311,208 @@ END;
 COMMENT ON FUNCTION calpads.sample_ods(integer) IS
 	'sample district: the enrollments that CALPADS holds';
 
--- A SENR-R record: the fields of SENR, then upload date and last update.
+-- An ODS record: the fields of its type, then upload date and last update.
+CREATE FUNCTION calpads.sample_record_fields(record_type regclass) RETURNS text
+	LANGUAGE sql STABLE STRICT
+	SET search_path = pg_catalog, pg_temp
+	RETURN (
+		SELECT string_agg(
+			CASE
+				WHEN a.attname = 'record_type_code' THEN quote_literal(upper(t.relname::text) || '-R')
+				WHEN a.attname = 'transaction_type_code' THEN 'NULL'
+				WHEN a.atttypid = 'date'::regtype THEN format('to_char(o.%I, ''YYYYMMDD'')', a.attname)
+				ELSE format('o.%I', a.attname)
+			END, ', ' ORDER BY a.attnum)
+		FROM pg_attribute AS a JOIN pg_class AS t ON t.oid = a.attrelid
+		WHERE a.attrelid = record_type AND a.attnum > 0 AND NOT a.attisdropped);
+COMMENT ON FUNCTION calpads.sample_record_fields(regclass) IS
+	'sample district: expressions, for SQL, of the fields of an ODS record of calpads.senr or calpads.sprg named o';
+
 CREATE FUNCTION calpads.sample_file(seed integer) RETURNS bytea
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	fields text;
 	content text;
 BEGIN
-	SELECT string_agg(
-			CASE
-				WHEN a.attname = 'record_type_code' THEN quote_literal('SENR-R')
-				WHEN a.attname = 'transaction_type_code' THEN 'NULL'
-				WHEN a.atttypid = 'date'::regtype THEN format('to_char(o.%I, ''YYYYMMDD'')', a.attname)
-				ELSE format('o.%I', a.attname)
-			END, ', ' ORDER BY a.attnum)
-	INTO fields
-	FROM pg_attribute AS a
-	WHERE a.attrelid = 'calpads.senr'::regclass AND a.attnum > 0 AND NOT a.attisdropped;
 	EXECUTE format($sql$
 		SELECT string_agg(array_to_string(ARRAY[%s, day.day, day.day], '^', '') || E'\r\n', ''
 			ORDER BY o.school_of_attendance COLLATE "C", o.ssid COLLATE "C", o.enrollment_start_date)
 		FROM calpads.sample_ods($1) AS o, to_char(calpads.today() - 1, 'YYYYMMDD') AS day
-	$sql$, fields) USING seed INTO content;
+	$sql$, calpads.sample_record_fields('calpads.senr')) USING seed INTO content;
 	RETURN convert_to(content, 'UTF8');
 END;
 $$;
 COMMENT ON FUNCTION calpads.sample_file(integer) IS
 	'sample district: the SENR ODS extract, byte for byte as CALPADS would give it';
 
--- 7.6 The whole
+-- 7.6 The programs that CALPADS holds
+
+CREATE FUNCTION calpads.sample_programs_picture() RETURNS SETOF calpads.sprg
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	fields text;
+BEGIN
+	SELECT string_agg(format('p.%I::%s', a.attname, a.atttypid::regtype), ', ' ORDER BY a.attnum) INTO fields
+	FROM pg_attribute AS a
+	WHERE a.attrelid = 'calpads.sprg'::regclass AND a.attnum > 0 AND NOT a.attisdropped;
+	RETURN QUERY EXECUTE format('SELECT %s FROM %I.sprg AS p WHERE p.problems IS NULL',
+		fields, calpads.setting('sis_schema'));
+END;
+$$;
+COMMENT ON FUNCTION calpads.sample_programs_picture() IS
+	'sample district: the records of sis.sprg that can be sent';
+
+CREATE FUNCTION calpads.sample_program_lag() RETURNS TABLE (lag text, from_place integer, to_place integer)
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	VALUES ('missing', 0, 50), ('never ended', 50, 90), ('ended too late', 90, 110), ('later start', 110, 125), ('other details', 125, 400);
+END;
+COMMENT ON FUNCTION calpads.sample_program_lag() IS
+	'sample district: in what ways CALPADS lags behind with a program record, for which of 1000 places; other details are of '
+	'homeless students only';
+
+-- A record as CALPADS holds it when it lags behind in a way, before it is
+-- fitted into the enrollment that CALPADS knows.
+CREATE FUNCTION calpads.sample_lagging_program(record calpads.sprg, lag text) RETURNS calpads.sprg
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT jsonb_populate_record(record, CASE lag
+		WHEN 'never ended' THEN '{"education_program_membership_end_date": null}'::jsonb
+		WHEN 'ended too late' THEN jsonb_build_object('education_program_membership_end_date',
+			(record).education_program_membership_end_date + 9)
+		WHEN 'later start' THEN jsonb_build_object('education_program_membership_start_date',
+			(record).education_program_membership_start_date + 6)
+		WHEN 'other details' THEN CASE (record).education_program_code
+			WHEN '191' THEN '{"homeless_dwelling_type_code": "130", "unaccompanied_youth_indicator": "N", "runaway_youth_indicator": "N"}'::jsonb
+			ELSE '{}' END
+		ELSE '{}' END);
+END;
+COMMENT ON FUNCTION calpads.sample_lagging_program(calpads.sprg, text) IS
+	'sample district: a program record as CALPADS has it when it lags behind in a way';
+
+CREATE FUNCTION calpads.sample_strange_programs(seed integer) RETURNS SETOF calpads.sprg
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT strange.*
+	FROM calpads.sample_ods(seed) AS o, calpads.sample_calendar() AS c,
+		LATERAL (SELECT calpads.sample_number(seed, 'strange program', o.ssid::bigint) % 400 AS place) AS chance,
+		LATERAL (VALUES
+			-- The SIS knows nothing of it.
+			(0, 4, '162', o.enrollment_start_date, NULL::date, NULL::text),
+			-- Nothing of an earlier year is touched, nor a retired program.
+			(4, 8, '174', o.enrollment_start_date + 7, o.enrollment_start_date + 90, NULL),
+			(8, 16, '144', c.last_start - 3000, c.last_start - 2200, '240'),
+			(16, 24, '135', o.enrollment_start_date, NULL, NULL)
+		) AS p (from_place, to_place, code, first_day, last_day, filler),
+		LATERAL jsonb_populate_record(NULL::calpads.sprg, to_jsonb(o) || jsonb_build_object('local_record_id', NULL,
+			'academic_year_id', calpads.academic_year(p.first_day), 'education_program_code', p.code,
+			'education_program_membership_code', calpads.program_membership(p.code, calpads.academic_year(p.first_day)), 'education_program_membership_start_date', p.first_day,
+			'education_program_membership_end_date', p.last_day, 'filler_1', p.filler,
+			'migrant_student_id', CASE p.code WHEN '135' THEN '06123456789' END)) AS strange
+	WHERE place >= p.from_place AND place < p.to_place AND o.student_exit_reason_code IS DISTINCT FROM 'N470'
+		AND CASE p.code
+			WHEN '162' THEN o.enrollment_start_date >= c.this_year AND o.grade_level_code >= '09' AND o.enrollment_exit_date IS NULL
+			WHEN '144' THEN o.enrollment_start_date < c.this_year AND o.grade_level_code BETWEEN '08' AND '12'
+			ELSE o.enrollment_start_date < c.this_year AND o.enrollment_exit_date > o.enrollment_start_date + 90 END;
+END;
+COMMENT ON FUNCTION calpads.sample_strange_programs(integer) IS
+	'sample district: program records that only CALPADS has, most of them old or of retired programs';
+
+/*
+ * A record can only be where CALPADS has the enrollment: participation inside
+ * it, eligibility beside it.  An end that comes of an exit is what CALPADS made
+ * of the exit that it knows (spec/sinf_sela_sprg.md sections 4.1 and 4.2).
+ */
+CREATE FUNCTION calpads.sample_programs_ods(seed integer) RETURNS SETOF calpads.sprg
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
+	WITH held AS MATERIALIZED (
+		SELECT o.ssid, o.school_of_attendance AS school, o.enrollment_start_date AS first_day, o.enrollment_exit_date AS last_day,
+			o.student_exit_reason_code AS reason, calpads.school_year_start(o.enrollment_start_date) AS school_year
+		FROM calpads.sample_ods(seed) AS o
+		WHERE o.student_exit_reason_code IS DISTINCT FROM 'N470'),
+	-- A program goes on where the enrollment goes on after an E150.
+	enrollment AS MATERIALIZED (
+		SELECT h.ssid, h.school, h.school_year, h.first_day,
+			CASE WHEN n.ssid IS NULL THEN h.last_day ELSE n.last_day END AS last_day,
+			CASE WHEN n.ssid IS NULL THEN h.reason ELSE n.reason END AS reason
+		FROM held AS h
+			LEFT JOIN held AS n ON n.ssid = h.ssid AND n.school = h.school AND h.reason = 'E150' AND n.first_day = h.last_day + 1),
+	true_exit AS MATERIALIZED (
+		SELECT DISTINCT p.ssid, p.school_of_attendance AS school, p.enrollment_exit_date AS last_day
+		FROM calpads.sample_picture() AS p
+		WHERE p.enrollment_exit_date IS NOT NULL),
+	lagging AS MATERIALIZED (
+		SELECT calpads.sample_lagging_program(p, l.lag) AS record,
+			p.education_program_membership_end_date = x.last_day AS ends_with_exit,
+			p.education_program_code IN ('108', '113', '122') AS is_participation,
+			p.education_program_code IN ('181', '182') AS is_meal
+		FROM calpads.sample_programs_picture() AS p
+			LEFT JOIN calpads.sample_program_lag() AS l ON calpads.sample_number(seed,
+				concat_ws(' ', p.education_program_code, p.school_of_attendance, p.education_program_membership_start_date,
+					p.education_service_code), p.ssid::bigint) % 1000 BETWEEN l.from_place AND l.to_place - 1
+			LEFT JOIN true_exit AS x ON x.ssid = p.ssid AND x.school = p.school_of_attendance
+				AND x.last_day = p.education_program_membership_end_date
+		WHERE l.lag IS DISTINCT FROM 'missing'),
+	known AS MATERIALIZED (
+		SELECT l.record, l.is_participation, l.is_meal, (l.record).ssid, (l.record).school_of_attendance AS school,
+			(l.record).education_program_membership_start_date AS first_day,
+			CASE WHEN l.ends_with_exit THEN NULL ELSE (l.record).education_program_membership_end_date END AS last_day
+		FROM lagging AS l),
+	placed AS (
+		SELECT DISTINCT ON (k.record) k.record, k.is_participation, k.first_day,
+			CASE
+				WHEN k.last_day IS NOT NULL THEN least(k.last_day, e.last_day)
+				WHEN k.is_meal AND e.reason <> 'E150' OR k.is_participation THEN e.last_day
+			END AS last_day
+		FROM known AS k JOIN enrollment AS e ON e.ssid = k.ssid AND e.school = k.school
+			AND k.first_day <= coalesce(e.last_day, 'infinity')
+			AND e.first_day <= coalesce(k.last_day, 'infinity')
+			AND (e.first_day <= k.first_day OR NOT k.is_participation)
+			AND (e.school_year = calpads.school_year_start(k.first_day) OR NOT k.is_participation AND NOT k.is_meal)
+		ORDER BY k.record, e.first_day DESC),
+	-- Participation of a later stay has no place in an enrollment that CALPADS still has open.
+	alone AS (
+		SELECT p.*, p.is_participation AND coalesce(p.first_day <= max(coalesce(p.last_day, 'infinity')) OVER earlier, false) AS overlaps
+		FROM placed AS p
+		WINDOW earlier AS (PARTITION BY (p.record).ssid, (p.record).school_of_attendance, (p.record).education_program_code,
+			(p.record).education_service_code ORDER BY p.first_day ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING))
+	SELECT record.*
+	FROM alone AS p,
+		LATERAL jsonb_populate_record(p.record, jsonb_build_object('education_program_membership_end_date', p.last_day,
+			'education_program_membership_code', calpads.program_membership((p.record).education_program_code,
+				(p.record).academic_year_id))) AS record
+	WHERE NOT p.overlaps AND coalesce(p.last_day >= p.first_day, true)
+	UNION ALL
+	SELECT strange.* FROM calpads.sample_strange_programs(seed) AS strange;
+END;
+COMMENT ON FUNCTION calpads.sample_programs_ods(integer) IS
+	'sample district: the student programs that CALPADS holds';
+
+CREATE FUNCTION calpads.sample_programs_file(seed integer DEFAULT 1) RETURNS bytea
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	content text;
+BEGIN
+	EXECUTE format($sql$
+		SELECT string_agg(array_to_string(ARRAY[%s, day.day, day.day], '^', '') || E'\r\n', ''
+			ORDER BY o.school_of_attendance COLLATE "C", o.ssid COLLATE "C", o.education_program_code COLLATE "C",
+				o.education_program_membership_start_date, o.education_service_code COLLATE "C")
+		FROM calpads.sample_programs_ods($1) AS o, to_char(calpads.today() - 1, 'YYYYMMDD') AS day
+	$sql$, calpads.sample_record_fields('calpads.sprg')) USING seed INTO content;
+	RETURN convert_to(content, 'UTF8');
+END;
+$$;
+COMMENT ON FUNCTION calpads.sample_programs_file(integer) IS
+	'the SPRG ODS file, for load_ods(), of the CALPADS that lags behind the sample district; after create_sample_district() '
+	'with the same seed';
+
+-- 7.7 The whole
 
 CREATE FUNCTION calpads.create_sample_district(students integer DEFAULT 500, seed integer DEFAULT 1) RETURNS bytea
 	LANGUAGE plpgsql
@@ -8299,12 +8538,14 @@ BEGIN
 	PERFORM calpads.sample_fill_enrollments(schema, students, seed);
 	PERFORM calpads.sample_fill_students(schema, students, seed);
 	PERFORM calpads.sample_fill_student_details(schema);
+	PERFORM calpads.sample_fill_programs(schema);
 	RETURN calpads.sample_file(seed);
 END;
 $$;
 COMMENT ON FUNCTION calpads.create_sample_district(integer, integer) IS
 	'fills the empty SIS tables with a fictitious district (makes them when they are missing) and returns the SENR ODS '
-	'file, for load_ods(), of a CALPADS that lags behind it; the same arguments and calpads.today give the same district';
+	'file, for load_ods(), of a CALPADS that lags behind it; calpads.sample_programs_file() gives the SPRG ODS file; the same '
+	'arguments and calpads.today give the same district';
 
 -- ---------------------------------------------------------------------------
 -- 15. Privileges: nothing for PUBLIC, two roles' worth on request

@@ -2,7 +2,7 @@
 -- every way of lagging behind, and a difference that brings it up to date.
 
 BEGIN;
-SELECT plan(21);
+SELECT plan(30);
 SET LOCAL client_min_messages = warning;
 SET LOCAL calpads.today = '2025-11-14';
 
@@ -56,6 +56,44 @@ SELECT is_empty($$
 		AND (a.school = b.school OR a.is_primary AND b.is_primary)
 	$$, 'no rows overlap that CALPADS would not let overlap');
 SELECT is_empty('SELECT * FROM held WHERE last_day < first_day AND NOT is_no_show', 'no row ends before it starts');
+
+-- Student programs
+
+SELECT is_empty('SELECT student_id, education_program_code, problems FROM sis.sprg WHERE problems IS NOT NULL',
+	'the mapping finds nothing wrong with the programs');
+SELECT is(string_agg(DISTINCT education_program_code, ' '), '101 108 113 122 127 162 181 182 191 192 301 305 306',
+	'eligibility and participation of many kinds; what is retired is not reported')
+FROM sis.sprg;
+CREATE TEMPORARY TABLE program AS
+	SELECT string_to_array(l, '^') AS field
+	FROM regexp_split_to_table(convert_from(calpads.sample_programs_file(), 'UTF8'), E'\r\n') AS l
+	WHERE l <> '';
+SELECT is(array_agg(DISTINCT cardinality(field)), '{28}', 'each program record has 28 fields') FROM program;
+CREATE TEMPORARY TABLE held_program AS
+	SELECT field[5] AS school, field[7] AS ssid, field[13] AS code, field[14] = '3' AS is_participation, field[15]::date AS first_day,
+		coalesce(nullif(field[16], '')::date, 'infinity') AS last_day, field[18] AS service
+	FROM program;
+SELECT is(count(*), count(DISTINCT (school, ssid, code, first_day, service)), 'no key stands twice in the file') FROM held_program;
+SELECT is_empty($$
+	SELECT * FROM held_program AS p
+	WHERE p.code <> '144' AND NOT EXISTS (
+		SELECT FROM held AS h
+		WHERE h.ssid = p.ssid AND h.school = p.school AND NOT h.is_no_show
+			AND p.first_day <= h.last_day AND p.last_day >= h.first_day
+			AND (NOT p.is_participation OR p.first_day >= h.first_day))
+	$$, 'programs are where CALPADS has the enrollment');
+SELECT is_empty($$
+	SELECT a.ssid, a.code, a.first_day, b.first_day
+	FROM held_program AS a
+		JOIN held_program AS b ON b.ssid = a.ssid AND b.school = a.school AND b.code = a.code AND b.service = a.service
+			AND a.first_day < b.first_day
+	WHERE a.last_day = 'infinity' AND b.last_day = 'infinity' OR a.is_participation AND b.first_day <= a.last_day
+	$$, 'participation does not overlap, and no program is open twice at a school');
+SELECT ok(bool_or(p.code = '144') AND bool_or(p.code = '135'), 'there are rows of retired programs') FROM held_program AS p;
+SELECT is(md5(calpads.sample_programs_file()), md5(calpads.sample_programs_file(1)), 'the file is of seed 1 unless said');
+SELECT results_eq($$SELECT l.rows_read, l.rows_rejected
+	FROM calpads.load_ods('SPRG', 'SPRG_ODS.txt', calpads.sample_programs_file()) AS l$$,
+	'SELECT count(*), 0::bigint FROM program', 'the loader takes every program row');
 
 -- The difference
 
