@@ -40,12 +40,13 @@ sub drop_all
 	return;
 }
 
-# A fresh database with the SIS rows and the settings of a district.
+# A fresh database with the SIS rows and the settings of a district; more
+# settings may follow.
 sub new
 {
-	my ($class, $district) = @_;
+	my ($class, $district, %more) = @_;
 	my ($name, $template) = names();
-	my %settings = sis_settings($district);
+	my %settings = (sis_settings($district), %more);
 	my $alter = join '', map { "ALTER DATABASE $name SET calpads.$_ = '$settings{$_}';\n" }
 	  sort keys %settings;
 	maintenance()->rows("DROP DATABASE IF EXISTS $name;\n");

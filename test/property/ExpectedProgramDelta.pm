@@ -42,7 +42,7 @@ sub expected_programs
 }
 
 # Rows that only CALPADS has and that stay all the same: of schools that are not
-# selected, of programs that are not offered any more, ended in an earlier
+# selected, of programs that are not offered any more or left out, ended in an earlier
 # school year, and of students who left before the years of the comparison.
 sub stays
 {
@@ -52,7 +52,9 @@ sub stays
 	return 1
 	  unless $district->scope($row->{reporting_lea})
 	  ->{schools}{ $row->{school_of_attendance} };
-	return 1 if is_retired($row->{education_program_code}, $district->{year});
+	my $program = $row->{education_program_code};
+	return 1 if is_retired($program, $district->{year});
+	return 1 if $run->{programs}->is_excluded($program);
 	return $row->{$END} ne '' && $row->{$END} lt $district->year_start;
 }
 

@@ -104,13 +104,14 @@ sub expected_rows
 	return map { $rows{$_} } sort keys %rows;
 }
 
-# FOF wins over PGM for 504 plans, GTE over PGM for gifted students.
+# FOF wins over PGM for 504 plans, GTE over PGM for gifted students; settings
+# leave records out.
 sub winning
 {
 	my @entries = @_;
 	my %has = map { $_->{source} => 1 } @entries;
 	return grep {
-		!(     $_->{source} eq 'PGM'
+		!$_->{unreported} && !($_->{source} eq 'PGM'
 			&& ($_->{program} eq '101' && $has{FOF}
 				|| $_->{program} eq '127' && $has{GTE}))
 	} @entries;

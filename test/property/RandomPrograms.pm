@@ -36,12 +36,34 @@ sub new
 {
 	my ($class, $district) = @_;
 	srand $district->{seed} + 3;
-	my $self = bless { district => $district, translated => chance(0.5) }, $class;
-	$self->{of_student} = {};
+	my $self = bless {
+		district         => $district,
+		translated       => chance(0.5),
+		excluded         => { map { $_ => 1 } chance(0.15) ? (181, 182) : () },
+		excluded_sources => { map { $_ => 1 } chance(0.2) ? 'DC' : () },
+		of_student       => {},
+	}, $class;
 	$self->make_student($_)
 	  for grep { $_->{ssid} ne '' && !hides_enrollments($district, $_) }
 	  @{ $district->{students} };
 	return $self;
+}
+
+# Settings (name => value): files without meals, and without those of a source.
+sub settings
+{
+	my ($self) = @_;
+	return (
+		sprg_exclude              => join(', ', sort keys %{ $self->{excluded} }),
+		sprg_exclude_meal_sources => join(', ', map { lc } sort keys %{ $self->{excluded_sources} }),
+	);
+}
+
+# True for a program that is left out of the files.
+sub is_excluded
+{
+	my ($self, $program) = @_;
+	return $self->{excluded}{$program} ? 1 : 0;
 }
 
 # The ODS extract need not show all: no one could know of an enrollment that it
@@ -80,7 +102,8 @@ sub make_student
 			last;
 		}
 	}
-	break_entry(pick(@entries)) if @entries && chance(0.05);
+	my @reported = grep { !$_->{unreported} } @entries;
+	break_entry(pick(@reported)) if @reported && chance(0.05);
 	$self->{of_student}{ $student->{number} } =
 	  { student => $student, entries => \@entries };
 	return;
@@ -102,8 +125,9 @@ sub fits
 	  @rows;
 }
 
-# A record of the SIS: source, program, sc (school or 0), start, end, type,
-# dwelling, unaccompanied, runaway.  Its days lie about an enrollment.
+# A record of the SIS: source (table), program, sc (school or 0), start, end,
+# origin (of meals), type, dwelling, unaccompanied, runaway, unreported (true
+# when a setting leaves it out).  Its days lie about an enrollment.
 sub random_entry
 {
 	my ($self, $student, @stays) = @_;
@@ -116,8 +140,11 @@ sub random_entry
 		sc      => chance(0.12) ? $self->school_number($stay) : 0,
 		start   => $start,
 		end     => random_end($start, $stay),
+		origin  => is_meal($program) ? pick('AP', 'DC', '') : '',
 		details_of($program),
 	);
+	$entry{unreported} =
+	  $self->{excluded}{$program} || $self->{excluded_sources}{ $entry{origin} };
 	# A record that names a school is about a time there.
 	$entry{sc} = 0
 	  if $entry{source} ne 'PGM'
@@ -351,7 +378,7 @@ sub write_fre
 		cd  => $local{ $entry->{program} } // 'P',
 		esd => $entry->{start},
 		eed => $entry->{end} || undef,
-		src => pick('AP', 'DC', '', undef),
+		src => or_blank($entry->{origin}),
 		del => $deleted);
 	return;
 }
