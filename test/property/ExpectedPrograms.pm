@@ -10,7 +10,7 @@ use strict;
 use warnings;
 use Exporter qw(import);
 use CalendarDay qw(add_days day_number school_year academic_year);
-use ProgramRecord qw(@PROGRAM_FIELDS program_key is_participation is_meal);
+use ProgramRecord qw(@PROGRAM_FIELDS is_meal);
 
 our @EXPORT_OK = qw(stays_of expected_rows);
 
@@ -92,7 +92,7 @@ sub expected_rows
 	{
 		my @places = places($district, $entry, @stays);
 		for my $place (
-			is_participation($entry->{program})
+			$entry->{takes_part}
 			? map { participation($district, $entry, $_) } @places
 			: eligibility($entry, @places))
 		{

@@ -39,6 +39,7 @@ sub new
 	my $self = bless {
 		district         => $district,
 		translated       => chance(0.5),
+		plan_takes_part  => chance(0.2),
 		excluded         => { map { $_ => 1 } chance(0.15) ? (181, 182) : () },
 		excluded_sources => { map { $_ => 1 } chance(0.2) ? 'DC' : () },
 		of_student       => {},
@@ -49,12 +50,14 @@ sub new
 	return $self;
 }
 
-# Settings (name => value): files without meals, and without those of a source.
+# Settings (name => value): files without meals, and without those of a source;
+# a SIS that keeps 504 plans as participation (aeries_logic.md section 8.3).
 sub settings
 {
 	my ($self) = @_;
 	return (
 		sprg_exclude              => join(', ', sort keys %{ $self->{excluded} }),
+		sprg_504_eligibility      => $self->{plan_takes_part} ? 'off' : 'on',
 		sprg_exclude_meal_sources => join(', ', map { lc } sort keys %{ $self->{excluded_sources} }),
 	);
 }
@@ -102,8 +105,7 @@ sub make_student
 			last;
 		}
 	}
-	my @reported = grep { !$_->{unreported} } @entries;
-	break_entry(pick(@reported)) if @reported && chance(0.05);
+	break_one(@entries) if chance(0.05);
 	$self->{of_student}{ $student->{number} } =
 	  { student => $student, entries => \@entries };
 	return;
@@ -126,8 +128,9 @@ sub fits
 }
 
 # A record of the SIS: source (table), program, sc (school or 0), start, end,
-# origin (of meals), type, dwelling, unaccompanied, runaway, unreported (true
-# when a setting leaves it out).  Its days lie about an enrollment.
+# origin (of meals), type, dwelling, unaccompanied, runaway, takes_part (true
+# when its dates are those of participation), unreported (true when a setting
+# leaves it out).  Its days lie about an enrollment.
 sub random_entry
 {
 	my ($self, $student, @stays) = @_;
@@ -143,6 +146,8 @@ sub random_entry
 		origin  => is_meal($program) ? pick('AP', 'DC', '') : '',
 		details_of($program),
 	);
+	$entry{takes_part} =
+	  is_participation($program) || $program eq '101' && $self->{plan_takes_part};
 	$entry{unreported} =
 	  $self->{excluded}{$program} || $self->{excluded_sources}{ $entry{origin} };
 	# A record that names a school is about a time there.
@@ -208,6 +213,17 @@ sub details_of
 		dwelling      => pick(qw(100 110 120 130)),
 		unaccompanied => pick('Y', 'N', 'N'),
 		runaway       => pick('Y', 'N', 'N', 'N', ''));
+}
+
+# Which of two records of a program is the wrong one, nobody could say.
+sub break_one
+{
+	my @reported = grep { !$_->{unreported} } @_;
+	my %count;
+	$count{ $_->{program} }++ for @reported;
+	my @alone = grep { $count{ $_->{program} } == 1 } @reported;
+	break_entry(pick(@alone)) if @alone;
+	return;
 }
 
 # A mistake of a clerk: nothing of the record can be sent.
@@ -337,7 +353,7 @@ sub write_pgm
 	my @days  = ($entry->{start}, $entry->{end} || undef);
 	my @other = chance(0.3) ? (add_days($days[0], -50), undef) : (undef, undef);
 	my ($participation, $eligibility) =
-	  is_participation_entry($entry) ? (\@days, \@other) : (\@other, \@days);
+	  $entry->{takes_part} ? (\@days, \@other) : (\@other, \@days);
 	$self->put(
 		'pgm',
 		pid => $id,
@@ -354,12 +370,6 @@ sub write_pgm
 		ty  => or_blank($entry->{type}),
 		del => $deleted);
 	return;
-}
-
-sub is_participation_entry
-{
-	my ($entry) = @_;
-	return $entry->{program} =~ /\A(?:108|113|122|174|185)\z/;
 }
 
 sub or_blank
