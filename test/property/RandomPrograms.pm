@@ -121,10 +121,28 @@ sub fits
 	my @rows = expected_rows($self->{district}, $student, @entries);
 	my %keys = map { ProgramRecord::program_key($_) => 1 } @rows;
 	return 0 if keys %keys != @rows;
+	return 0 if $self->{plan_takes_part} && plans_overlap(@rows);
 	$calpads->programs->store_rows(@rows);
 	return !grep { @$_ }
 	  map { [ $calpads->programs->judge([ { %$_, line => 0 } ], $_->{reporting_lea}) ] }
 	  @rows;
+}
+
+# As eligibility 504 plans might overlap; as participation they must not.
+sub plans_overlap
+{
+	my @plans = grep { $_->{education_program_code} eq '101' } @_;
+	my %school_seen;
+	for my $plan (@plans)
+	{
+		my $others = $school_seen{ $plan->{school_of_attendance} } //= [];
+		return 1
+		  if grep {
+			!ProgramStandIn::ends_before($plan, $_) && !ProgramStandIn::ends_before($_, $plan)
+		  } @$others;
+		push @$others, $plan;
+	}
+	return 0;
 }
 
 # A record of the SIS: source (table), program, sc (school or 0), start, end,
