@@ -82,7 +82,8 @@ sub goes_on
 #----------------------------------------------------------------------
 
 # The SPRG rows that follow from records of the SIS (see RandomPrograms); each
-# with broken (1: of a record that cannot be sent).
+# with broken (1: of a record that says nothing clear) and refused (1: CALPADS
+# would refuse it).
 sub expected_rows
 {
 	my ($district, $student, @entries) = @_;
@@ -208,6 +209,7 @@ sub row_of
 		education_program_membership_start_date => $place->{start},
 		education_program_membership_end_date   => $place->{end},
 		broken                                  => $entry->{broken} ? 1 : 0,
+		refused                                 => $entry->{refused} ? 1 : 0,
 	);
 	add_details(\%row, $entry, @entries);
 	return \%row;

@@ -64,7 +64,7 @@ sub as_stored
 {
 	my ($row) = @_;
 	my %stored = %$row;
-	delete $stored{broken};
+	delete @stored{qw(broken refused)};
 	return \%stored;
 }
 

@@ -105,7 +105,7 @@ sub make_student
 			last;
 		}
 	}
-	break_one(@entries) if chance(0.05);
+	break_one($student, @entries) if chance(0.06);
 	$self->{of_student}{ $student->{number} } =
 	  { student => $student, entries => \@entries };
 	return;
@@ -236,11 +236,29 @@ sub details_of
 # Which of two records of a program is the wrong one, nobody could say.
 sub break_one
 {
-	my @reported = grep { !$_->{unreported} } @_;
+	my ($student, @entries) = @_;
+	my @reported = grep { !$_->{unreported} } @entries;
 	my %count;
 	$count{ $_->{program} }++ for @reported;
 	my @alone = grep { $count{ $_->{program} } == 1 } @reported;
-	break_entry(pick(@alone)) if @alone;
+	return unless @alone;
+	my $entry = pick(@alone);
+	return break_entry($entry)
+	  if $entry->{takes_part} || is_meal($entry->{program}) || chance(0.5);
+	return start_too_early($student, $entry);
+}
+
+# What follows from the record is clear, but CALPADS would refuse it: it starts
+# on the day of birth, or before there was such a program.
+sub start_too_early
+{
+	my ($student, $entry) = @_;
+	my $birth = $student->{person}{student_birth_date};
+	$entry->{start} =
+	    $entry->{program} =~ /\A30/ && $birth lt '20190601' ? '20190630'
+	  : $entry->{program} eq '192' ? add_days($birth, -1)
+	  :                              $birth;
+	$entry->{refused} = 1;
 	return;
 }
 
@@ -267,7 +285,8 @@ sub target
 	return map { $self->rows_of($_, 0) } $self->students;
 }
 
-# Rows of records that have a mistake.
+# Rows of records that have a mistake: broken, or such that CALPADS would
+# refuse them.
 sub held
 {
 	my ($self) = @_;
@@ -286,7 +305,7 @@ sub rows_of
 {
 	my ($self, $of_student, $broken) = @_;
 	my ($student, $entries) = @$of_student{qw(student entries)};
-	return grep { $_->{broken} == $broken }
+	return grep { ($_->{broken} || $_->{refused}) == $broken }
 	  expected_rows($self->{district}, $student, @$entries);
 }
 
