@@ -867,6 +867,10 @@ record AS (
 		lea IS NULL AS lea_missing,
 		start_date IS NULL AS start_missing,
 		coalesce(end_date < start_date, false) AS end_impossible,
+		-- Language programs are codes since 2019-2020, tribal foster youth since 2020-2021 (GERR0007).
+		(SELECT known.first_year FROM calpads.code AS known
+			WHERE known.codeset = 'education_program' AND known.code = compared.code
+				AND known.first_year > calpads.academic_year(reported_start)) AS first_year_of_program,
 		code = '191' AND dwelling IS NULL AS dwelling_missing,
 		dwelling IS NOT NULL AND NOT EXISTS (
 			SELECT FROM calpads.code AS known
@@ -914,7 +918,7 @@ SELECT
 	start_date AS entered_start,
 	end_date AS entered_end,
 	nullif(concat_ws(' ', start_rule, CASE WHEN NOT end_impossible THEN end_rule END), '') COLLATE "C" AS date_rule,
-	CASE WHEN lea_missing OR school_unknown OR is_misplaced OR start_missing OR end_impossible OR dwelling_missing OR dwelling_unknown
+	CASE WHEN lea_missing OR school_unknown OR is_misplaced OR start_missing OR end_impossible OR first_year_of_program IS NOT NULL OR dwelling_missing OR dwelling_unknown
 			OR unaccompanied_missing OR service_missing OR academy_missing OR migrant_missing OR key_twice OR open_twice OR overlapping
 		THEN jsonb_path_query_array(jsonb_build_array(
 			CASE WHEN lea_missing THEN calpads.problem('reporting_lea', 'GERR0001', NULL,
@@ -928,6 +932,8 @@ SELECT
 				format('The record of program %s has no start date.', code), start_column) END,
 			CASE WHEN end_impossible THEN calpads.problem('education_program_membership_end_date', 'PROGRAM_END_BEFORE_START', end_date::text,
 				format('The record of program %s ends before it starts.', code), concat_ws(', ', start_column, end_column)) END,
+			CASE WHEN first_year_of_program IS NOT NULL THEN calpads.problem('education_program_membership_start_date', 'GERR0007', reported_start::text,
+				format('CALPADS has program %s since %s; the record starts before.', code, first_year_of_program), start_column) END,
 			CASE WHEN dwelling_missing THEN calpads.problem('homeless_dwelling_type_code', 'GERR0001', NULL,
 				'A homeless student''s record needs the dwelling type.', 'PGM.HDT')
 			WHEN dwelling_unknown THEN calpads.problem('homeless_dwelling_type_code', 'GERR0002', dwelling,

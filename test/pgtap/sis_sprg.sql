@@ -1,7 +1,7 @@
 -- sis.sprg: what CALPADS should hold of the student programs.
 
 BEGIN;
-SELECT plan(128);
+SELECT plan(129);
 
 SELECT is(calpads.setting('sprg_504_eligibility'), 'on', '504 plans are eligibility, as the code set has them');
 -- Most of these cases are of a SIS that keeps them as participation.
@@ -245,6 +245,9 @@ SELECT pg_temp.pupil(140), pg_temp.student('{"id": 140, "sc": 20, "sp": "20", "t
 	pg_temp.enrollment('{"id": 140, "sc": 20, "ed": "2022-08-15", "ld": "2023-06-02", "er": "E170"}'),
 	pg_temp.pgm('{"pid": 140, "cd": "127", "esd": "2022-09-01"}') \g /dev/null
 SELECT is(pg_temp.programs(140), '6000010 127 2022-09-01', 'a secondary enrollment of a far year is one by its STU row');
+SELECT pg_temp.pupil(141), pg_temp.pgm('{"pid": 141, "cd": "301", "esd": "2019-06-30"}'), pg_temp.pgm('{"pid": 141, "cd": "305", "esd": "2019-07-01"}') \g /dev/null
+SELECT is(pg_temp.program_problems(141), 'GERR0007 education_program_membership_start_date 2019-06-30 (PGM.ESD)',
+	'a program cannot start before there was its code');
 SELECT is(pg_temp.value(40, 'sc'), '10, 20', 'with the school of the SIS');
 SELECT pg_temp.pupil(41, 42, 43), pg_temp.pgm('{"pid": 41, "cd": "127", "esd": "2026-08-10", "scl": 20}'),
 	pg_temp.pgm('{"pid": 42, "cd": "127", "esd": "2026-08-10", "scl": 99}'), pg_temp.pgm('{"pid": 43, "cd": "127", "esd": "2026-08-10", "scl": 60}') \g /dev/null

@@ -36,6 +36,7 @@ sub expected_programs
 		$student->{$_} //= [] for qw(before target held);
 		$student->{gone} = $run->{programs}->is_gone($ssid);
 		find_doubts($run, $student);
+		find_earlier_additions($run, $student);
 		find_differences($run, $student);
 	}
 	return \%students;
@@ -86,6 +87,19 @@ sub conflict
 	  if grep { $row->{$_} ne $other->{$_} }
 	  qw(school_of_attendance education_program_code education_service_code);
 	return scalar ProgramStandIn::judge_pair($row, $other);
+}
+
+# Rows of earlier years that only the SIS has may be held: a year that is over
+# is reopened by nobody (DESIGN section 5.2; section 4.4 would add them).
+sub find_earlier_additions
+{
+	my ($run, $student) = @_;
+	my %known = map { program_key($_) => 1 } @{ $student->{before} };
+	my $year = $run->{district}{year};
+	$student->{doubtful}{ $_->{education_program_code} } = 1
+	  for grep { !$known{ program_key($_) } && substr($_->{academic_year_id}, 0, 4) < $year }
+	  @{ $student->{target} };
+	return;
 }
 
 sub find_differences

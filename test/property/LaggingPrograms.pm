@@ -180,8 +180,8 @@ sub other_details
 	$row->{education_service_code}            = '99'    if $program eq '122';
 	return 1 if $program ne '191';
 	$row->{homeless_dwelling_type_code} = pick(qw(100 110 120 130));
-	@$row{qw(unaccompanied_youth_indicator runaway_youth_indicator)} =
-	  @{ pick([ 'Y', 'N' ], [ 'N', 'N' ], [ 'Y', 'Y' ]) };
+	# What is Y once stays it for the year (section 4.3), so only Y can be missing.
+	@$row{qw(unaccompanied_youth_indicator runaway_youth_indicator)} = ('N', 'N');
 	return 1;
 }
 

@@ -248,16 +248,21 @@ sub break_one
 	return start_too_early($student, $entry);
 }
 
-# What follows from the record is clear, but CALPADS would refuse it: it starts
-# on the day of birth, or before there was such a program.
+# The record starts before there was such a program, which the SIS can tell; or
+# no later than its student, so that CALPADS would refuse what follows from it.
 sub start_too_early
 {
 	my ($student, $entry) = @_;
 	my $birth = $student->{person}{student_birth_date};
-	$entry->{start} =
-	    $entry->{program} =~ /\A30/ && $birth lt '20190601' ? '20190630'
-	  : $entry->{program} eq '192' ? add_days($birth, -1)
-	  :                              $birth;
+	if ($entry->{program} =~ /\A30/ && $birth lt '20190601')
+	{
+		$entry->{start}  = '20190630';
+		$entry->{broken} = 1;
+		return;
+	}
+	return if $entry->{program} =~ /\A30/;
+	return if $entry->{program} eq '193' && $birth lt '20200701';
+	$entry->{start} = $entry->{program} eq '192' ? add_days($birth, -1) : $birth;
 	$entry->{refused} = 1;
 	return;
 }
