@@ -2,7 +2,7 @@
 -- every way of lagging behind, and a difference that brings it up to date.
 
 BEGIN;
-SELECT plan(30);
+SELECT plan(34);
 SET LOCAL client_min_messages = warning;
 SET LOCAL calpads.today = '2025-11-14';
 
@@ -134,6 +134,32 @@ SELECT is_empty($$
 	EXCEPT
 	SELECT s.ssid, s.school_of_attendance, s.enrollment_start_date FROM sis.senr AS s
 	$$, 'and no other, but for no-shows and the school that is not reported');
+
+-- Programs after the enrollments
+
+SELECT is_empty('SELECT * FROM calpads.sprg_held()', 'no program is held');
+SELECT results_eq($$SELECT file_name FROM calpads.create_extract('SPRG')$$,
+	$$VALUES ('001_Removals.txt'), ('002_Exits.txt'), ('003_Updates.txt')$$, 'programs need three files');
+DO $$
+DECLARE
+	next_file bigint;
+BEGIN
+	FOR next_file IN SELECT f.file_id FROM calpads.extract_file AS f WHERE f.process = 'SPRG' ORDER BY f.seq LOOP
+		PERFORM calpads.post_file(next_file);
+	END LOOP;
+END;
+$$;
+SELECT is_empty('SELECT * FROM calpads.sprg_delta()', 'when they are posted there is no difference left');
+SELECT is_empty($$
+	SELECT s.ssid, s.school_of_attendance, s.education_program_code, s.education_program_membership_start_date,
+		s.education_program_membership_end_date, s.homeless_dwelling_type_code
+	FROM sis.sprg AS s
+	WHERE s.academic_year_id = '2025-2026'
+	EXCEPT
+	SELECT o.ssid, o.school_of_attendance, o.education_program_code, o.education_program_membership_start_date,
+		o.education_program_membership_end_date, o.homeless_dwelling_type_code
+	FROM calpads.ods_sprg AS o
+	$$, 'CALPADS then holds every program of this year');
 
 SELECT * FROM finish();
 ROLLBACK;
