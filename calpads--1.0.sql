@@ -3738,6 +3738,12 @@ BEGIN
 		FROM calpads.reconcile_senr(one_lea, only_ssid) d
 		WHERE d.kind = 'operation';
 	END LOOP;
+	-- A student whom only CALPADS has, in the years that SENR compares, is no less of this time.
+	RETURN QUERY
+	SELECT DISTINCT 'sis', o.reporting_lea::text, o.ssid::text, NULL::text, NULL::date, NULL::date, NULL::text
+	FROM calpads.ods_senr o
+	WHERE o.reporting_lea = ANY (with_history) AND (only_ssid IS NULL OR o.ssid = only_ssid)
+		AND o.enrollment_start_date >= calpads.school_year_start(calpads.today()) - interval '2 years';
 	RETURN QUERY EXECUTE format($query$
 		SELECT DISTINCT 'sis', btrim(s.reporting_lea::text), btrim(s.ssid::text), NULL::text, NULL::date, NULL::date, NULL::text
 		FROM %s s

@@ -225,7 +225,7 @@ carries(const ProgramBook *book, const Stay *stay, const PictureRow *row)
 bool
 program_needs_enrollment(const PictureRow *record, bool is_new, DayNumber year_start)
 {
-	return is_new || (record->start >= year_start - KNOWN_DAYS && record->end >= year_start);
+	return is_new || record->start >= year_start - KNOWN_DAYS;
 }
 
 bool
