@@ -14,8 +14,8 @@ use FindBin;
 use lib $FindBin::Bin;
 use CalpadsStandIn;
 use DistrictDatabase;
-use ProgramRecord qw(@PROGRAM_FIELDS @PROGRAM_DETAILS program_key program_line
-  is_participation is_retired);
+use ExpectedProgramDelta qw(expected_programs);
+use ProgramRecord qw(@PROGRAM_FIELDS @PROGRAM_DETAILS program_key program_line);
 use RandomDistrict;
 use RandomPrograms;
 use Test::More;
@@ -31,6 +31,15 @@ my @KINDS     = $ENV{PROPERTY_KIND} // qw(mixed mixed adversarial);
 my $SHOWN = 3;
 
 my $END = 'education_program_membership_end_date';
+
+# Into which files a difference may go.
+my %CATEGORY = (
+	remove  => qr/\ARemovals\z/,
+	end     => qr/\A(?:Exits|Updates)\z/,
+	reopen  => qr/\AUpdates\z/,
+	details => qr/\AUpdates\z/,
+	add     => qr/\AUpdates\z/,
+);
 
 DistrictDatabase::create_template();
 for my $seed ($SEED .. $SEED + $DISTRICTS - 1)
@@ -63,11 +72,171 @@ sub check_district
 		programs => $programs,
 		name     => "seed $seed, $kind, today $district->{today}",
 		calpads  => $district->stand_in,
-		database => DistrictDatabase->new($district),
+		database => DistrictDatabase->new($district, $programs->settings),
 	};
 	$programs->baseline($run->{calpads});
 	$run->{database}->fill($programs->script);
 	check_sis_picture($run);
+	load_everything($run);
+	if ($seed % 4 == 0)
+	{
+		create_before_enrollments($run);
+	}
+	else
+	{
+		post_enrollments($run, $run->{database}->create_extract('SENR'));
+		create_after_enrollments($run);
+	}
+	check_nothing_left($run);
+	return;
+}
+
+# Both extracts of every LEA.
+sub load_everything
+{
+	my ($run) = @_;
+	my ($district, $calpads, $database) = @$run{qw(district calpads database)};
+	my %options = $district->ods_options;
+	for my $lea ($district->leas)
+	{
+		my $bytes = $calpads->ods_extract(lea => $lea, %options);
+		$database->load_ods($bytes);
+		$bytes = $calpads->programs->ods_extract(lea => $lea, schools => $options{schools});
+		next if $bytes eq '';
+		is($database->load_ods($bytes, 'SPRG'), 0, "SPRG extract of $lea is read");
+	}
+	return;
+}
+
+# That SENR files are posted is what property.t is about.
+sub post_enrollments
+{
+	my ($run, @files) = @_;
+	for my $file (@files)
+	{
+		die "$file->{file_name} is refused\n"
+		  if $run->{calpads}->post_file($file->{bytes}, $file->{lea});
+		$run->{database}->post_file($file);
+	}
+	check_closed_programs($run);
+	return;
+}
+
+# What CALPADS closes by itself with an enrollment is known to be closed.
+sub check_closed_programs
+{
+	my ($run) = @_;
+	my $district = $run->{district};
+	my %options  = $district->ods_options;
+	my %schools  = map { $_ => 1 }
+	  @{ $options{schools} // [ map { $_->{cds} } $district->all_schools ] };
+	my %expected = map { state_line($_) => 1 }
+	  grep { $schools{ $_->{school_of_attendance} } } $run->{calpads}->programs->rows;
+	my %found =
+	  map { state_line($_) => 1 } $run->{database}->program_rows('calpads.ods_sprg');
+	my @missing = grep { !$found{$_} } sort keys %expected;
+	my @strange = grep { !$expected{$_} } sort keys %found;
+	ok(!@missing && !@strange, 'ods_sprg is what CALPADS holds when enrollments have ended')
+	  or diag "$run->{name}\n", map { "$_\n" }
+	  (map { ("missing  $_", story($run, ssid_of($_))) } first_of(@missing)),
+	  (map { ("too much $_", story($run, ssid_of($_))) } first_of(@strange));
+	return;
+}
+
+sub state_line
+{
+	my ($row) = @_;
+	return "$row->{ssid} " . program_key($row) . ' -> ' . ($row->{$END} || '-');
+}
+
+sub ssid_of
+{
+	my ($line) = @_;
+	return substr $line, 0, 10;
+}
+
+sub create_after_enrollments
+{
+	my ($run) = @_;
+	my @files = $run->{database}->create_extract('SPRG');
+	my @again = $run->{database}->create_extract('SPRG');
+	is_deeply([ map { $_->{bytes} } @again ], [ map { $_->{bytes} } @files ],
+		'same input, same bytes');
+	for my $lea ($run->{district}->leas)
+	{
+		my @of_lea = grep { $_->{lea} eq $lea } @again;
+		my $scene = scene_of($run, $lea, @of_lea);
+		check_names($scene);
+		check_operations($scene);
+		post_programs($scene);
+		check_end_state($scene);
+	}
+	return;
+}
+
+# SPRG files that are made while SENR files wait depend on those: CALPADS would
+# refuse their records (GERR0005).
+sub create_before_enrollments
+{
+	my ($run) = @_;
+	my $database    = $run->{database};
+	my @enrollments = $database->create_extract('SENR');
+	my @files       = $database->create_extract('SPRG');
+	for my $lea ($run->{district}->leas)
+	{
+		check_waiting($run, $lea, grep { $_->{lea} eq $lea } @files);
+	}
+	post_enrollments($run, @enrollments);
+	for my $lea ($run->{district}->leas)
+	{
+		my ($first) = my @of_lea = grep { $_->{lea} eq $lea } @files;
+		next unless $first;
+		is($database->status_of($first), 'Post', "$lea: the first file can be posted now");
+		post_programs(scene_of($run, $lea, @of_lea));
+	}
+	# What CALPADS closed in between is opened again.
+	post_programs(scene_of($run, $_->[0], @{ $_->[1] }))
+	  for files_by_lea($database->create_extract('SPRG'));
+	check_end_state(scene_of($run, $_)) for $run->{district}->leas;
+	return;
+}
+
+sub files_by_lea
+{
+	my @files = @_;
+	my %of_lea;
+	push @{ $of_lea{ $_->{lea} } }, $_ for @files;
+	return map { [ $_, $of_lea{$_} ] } sort keys %of_lea;
+}
+
+# A file with a record that an enrollment is missing for waits, and cannot be
+# posted.
+sub check_waiting
+{
+	my ($run, $lea, @files) = @_;
+	my $programs = $run->{calpads}->programs;
+	for my $file (@files)
+	{
+		my ($records) = $programs->read_file($file->{bytes});
+		my @early = grep { $programs->judge_enrollment($_) }
+		  grep { $_->{transaction_type_code} ne 'D' } @$records;
+		next unless @early;
+		is($run->{database}->status_of($file), 'Waiting',
+			"$lea: $file->{file_name} waits for the enrollments");
+		like($run->{database}->post_error($file) // '',
+			qr/ERROR/, "$lea: $file->{file_name} cannot be posted yet");
+	}
+	return;
+}
+
+sub check_nothing_left
+{
+	my ($run) = @_;
+	my $database = $run->{database};
+	is($database->delta_count('SPRG'), 0, 'second delta is empty');
+	is(scalar $database->create_extract('SPRG'), 0, 'no file is written');
+	load_everything($run);
+	is($database->delta_count('SPRG'), 0, 'delta is empty after a fresh load');
 	return;
 }
 
@@ -115,4 +284,174 @@ sub first_of
 {
 	my @list = @_;
 	return @list > $SHOWN ? @list[ 0 .. $SHOWN - 1 ] : @list;
+}
+
+#----------------------------------------------------------------------
+# The files of one LEA
+#----------------------------------------------------------------------
+
+# What the files shall do, and what they say: sent => { ssid => [ records ] }.
+sub scene_of
+{
+	my ($run, $lea, @files) = @_;
+	my $scene = {
+		%$run,
+		lea      => $lea,
+		files    => \@files,
+		students => expected_programs($run, $lea),
+		sent     => {},
+	};
+	for my $file (@files)
+	{
+		my ($records, @refused) =
+		  $run->{calpads}->programs->read_file($file->{bytes});
+		is(scalar @refused, 0, "$lea: $file->{file_name} can be read");
+		is(scalar @$records, $file->{records}, "$lea: $file->{file_name} has its records");
+		push @{ $scene->{sent}{ $_->{ssid} } }, { record => $_, file => $file }
+		  for @$records;
+	}
+	return $scene;
+}
+
+# No gaps, and one file of each category at most, in this order.
+sub check_names
+{
+	my ($scene) = @_;
+	my @categories = map { $_->{category} } @{ $scene->{files} };
+	my %present    = map { $_ => 1 } @categories;
+	is_deeply(
+		[ map { $_->{file_name} } @{ $scene->{files} } ],
+		[   map { sprintf '%03d_%s.txt', $_ + 1, $categories[$_] } 0 .. $#categories
+		],
+		"$scene->{lea}: file names");
+	is_deeply(\@categories, [ grep { $present{$_} } qw(Removals Exits Updates) ],
+		"$scene->{lea}: as few files as possible");
+	return;
+}
+
+# Each difference has one record of the right kind, and nothing else is sent.
+sub check_operations
+{
+	my ($scene) = @_;
+	my %ssids = map { $_ => 1 } keys %{ $scene->{students} }, keys %{ $scene->{sent} };
+	my @wrong;
+	for my $ssid (sort keys %ssids)
+	{
+		my $why = wrong_operations($scene, $ssid) or next;
+		push @wrong, "$why\n" . story($scene, $ssid);
+	}
+	ok(!@wrong, "$scene->{lea}: one record for each difference")
+	  or diag scalar(@wrong), " students\n", first_of(@wrong);
+	return;
+}
+
+# Why a student's records are not as expected, undef when they are.
+sub wrong_operations
+{
+	my ($scene, $ssid) = @_;
+	my $student = $scene->{students}{$ssid} or return 'unknown student';
+	my %sent;
+	for my $operation (@{ $scene->{sent}{$ssid} // [] })
+	{
+		my $key = program_key($operation->{record});
+		return "two records for $key" if $sent{$key};
+		$sent{$key} = $operation;
+	}
+	my %keys = (%sent, %{ $student->{differences} });
+	for my $key (sort keys %keys)
+	{
+		next if $student->{doubtful}{ (split / /, $key)[1] };
+		my $why = wrong_operation($student, $key, $sent{$key});
+		return "$why: $key" if $why;
+	}
+	return undef;
+}
+
+sub wrong_operation
+{
+	my ($student, $key, $operation) = @_;
+	my $kind = $student->{differences}{$key} or return 'no difference';
+	return "not sent ($kind)" unless $operation;
+	my $record = $operation->{record};
+	return "$operation->{file}{category} for $kind"
+	  unless $operation->{file}{category} =~ $CATEGORY{$kind};
+	return 'transaction type'
+	  if ($record->{transaction_type_code} eq 'D') != ($kind eq 'remove');
+	return undef if $kind eq 'remove';
+	return 'record differs from the target'
+	  if sis_line($record) ne sis_line($student->{after}{$key});
+	return undef;
+}
+
+# Each file into the stand-in first; what that takes is posted here too.
+sub post_programs
+{
+	my ($scene) = @_;
+	my $programs = $scene->{calpads}->programs;
+	for my $file (@{ $scene->{files} })
+	{
+		my ($records) = $programs->read_file($file->{bytes});
+		my @refused = $programs->post_file($file->{bytes}, $scene->{lea});
+		ok(!@refused, "$scene->{lea}: $file->{file_name} is posted")
+		  or return diag map {
+			my $record = $records->[ $_->{line} - 1 ];
+			("$file->{file_name} line $_->{line}: $_->{rule} $_->{text}\n",
+				story($scene, $record->{ssid}))
+		  } first_of(@refused);
+		$scene->{database}->post_file($file);
+	}
+	return;
+}
+
+sub check_end_state
+{
+	my ($scene) = @_;
+	my $after = expected_programs($scene, $scene->{lea});
+	my @wrong;
+	for my $ssid (sort keys %$after)
+	{
+		my $student = $after->{$ssid};
+		my @left = grep { !$student->{doubtful}{ (split / /, $_)[1] } }
+		  sort keys %{ $student->{differences} };
+		push @wrong, "$student->{differences}{$left[0]}: $left[0]\n" . story($scene, $ssid)
+		  if @left;
+	}
+	ok(!@wrong, "$scene->{lea}: the end state is the SIS picture")
+	  or diag scalar(@wrong), " students\n", first_of(@wrong);
+	return;
+}
+
+#----------------------------------------------------------------------
+# Telling what happened
+#----------------------------------------------------------------------
+
+# A student's enrollments and programs in CALPADS and in the target, and what
+# was sent.
+sub story
+{
+	my ($scene, $ssid) = @_;
+	my ($student) =
+	  grep { $_->{ssid} eq $ssid } @{ $scene->{district}{students} };
+	my $of_student = $scene->{students}{$ssid};
+	my $text = "  $scene->{name}, student $ssid (lags: $student->{lags}; "
+	  . $scene->{programs}->lags_of($student) . ")\n";
+	my @before = $of_student ? @{ $of_student->{before} } : $scene->{calpads}->programs->rows($ssid);
+	$text .= '    enrolled ' . join(' ', map { $_ eq '' ? '-' : $_ } @$_{
+			qw(school_of_attendance enrollment_start_date enrollment_exit_date
+			  student_exit_reason_code enrollment_status_code)}) . "\n"
+	  for $scene->{calpads}->rows($ssid);
+	$text .= '    CALPADS  ' . short($_) . "\n" for @before;
+	$text .= '    SIS      ' . short($_) . ($_->{broken} ? ' held' : '') . "\n"
+	  for grep { $_->{ssid} eq $ssid } $scene->{programs}->target, $scene->{programs}->held;
+	$text .= "    $_->{file}{file_name} $_->{record}{transaction_type_code} "
+	  . short($_->{record}) . "\n"
+	  for @{ $scene->{sent}{$ssid} // [] };
+	return $text;
+}
+
+sub short
+{
+	my ($row) = @_;
+	return join ' ', program_key($row), map { $row->{$_} eq '' ? '-' : $row->{$_} } $END,
+	  @PROGRAM_DETAILS;
 }
