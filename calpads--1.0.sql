@@ -17,6 +17,7 @@
 --  12. What CALPADS refused: its errors, joined to what was sent and why
 --  13. The legacy full extracts of SENR and SPRG: one file, as it was before 2022
 --  13a. English language acquisition: what CALPADS holds, and the difference
+--  14. Mail, files from other servers, and the schedule
 --  14. The sample district
 --  15. Privileges: nothing for PUBLIC, two roles' worth on request
 
@@ -7576,6 +7577,134 @@ END;
 $$;
 COMMENT ON FUNCTION calpads.create_sela_extract(text) IS
 	'what create_extract(''SELA'') does: one file for each LEA that has something to send';
+
+-- ---------------------------------------------------------------------------
+-- 14. Mail, files from other servers, and the schedule
+--
+-- A mail is a row that is filled by the transaction which has something to
+-- say, and sent later by another one: a mail server that is down never undoes
+-- an import.  Facts and proposals: spec/transport.md.
+-- ---------------------------------------------------------------------------
+
+-- Mail ----------------------------------------------------------------------
+
+CREATE TABLE calpads.mail (
+	mail_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	recipients text[] NOT NULL,
+	subject text NOT NULL,
+	body text NOT NULL,
+	attachments jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(attachments) = 'array'),
+	status text COLLATE "C" NOT NULL DEFAULT 'queued' CHECK (status IN ('queued', 'sent', 'failed', 'cancelled')),
+	attempts integer NOT NULL DEFAULT 0,
+	next_attempt_at timestamptz DEFAULT clock_timestamp(),
+	last_error text,
+	sent_at timestamptz,
+	delivered text[] NOT NULL DEFAULT '{}',
+	refused text[] NOT NULL DEFAULT '{}',
+	message_id uuid NOT NULL DEFAULT gen_random_uuid()
+);
+COMMENT ON TABLE calpads.mail IS
+	'outgoing mail, filled by calpads.queue_mail(), sent by calpads.send_mail(); UPDATE … SET status = ''cancelled'' keeps one '
+	'from being sent, status = ''queued'', next_attempt_at = now() sends a failed one again';
+COMMENT ON COLUMN calpads.mail.mail_id IS 'number of the mail';
+COMMENT ON COLUMN calpads.mail.recipients IS 'addresses';
+COMMENT ON COLUMN calpads.mail.body IS 'plain text';
+COMMENT ON COLUMN calpads.mail.attachments IS 'array of {"name": file name, "content": its bytes in base64}';
+COMMENT ON COLUMN calpads.mail.status IS
+	'queued: to be sent at next_attempt_at; sent: to all but refused; failed: given up, see last_error; cancelled';
+COMMENT ON COLUMN calpads.mail.attempts IS 'how often it was tried; at most calpads.mail_attempts times';
+COMMENT ON COLUMN calpads.mail.next_attempt_at IS 'not before this moment; the delay doubles with every attempt';
+COMMENT ON COLUMN calpads.mail.last_error IS 'why the last attempt did not reach everybody';
+COMMENT ON COLUMN calpads.mail.sent_at IS 'when a mail server took it';
+COMMENT ON COLUMN calpads.mail.delivered IS 'recipients for whom a mail server took it';
+COMMENT ON COLUMN calpads.mail.refused IS 'recipients whom the mail server refused for good';
+COMMENT ON COLUMN calpads.mail.message_id IS
+	'left side of the Message-ID: the same at every attempt, so that a mail that was sent twice is known as one';
+CREATE INDEX mail_queue ON calpads.mail (next_attempt_at, mail_id) WHERE status = 'queued';
+SELECT pg_catalog.pg_extension_config_dump('calpads.mail', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.mail_mail_id_seq', '');
+
+-- Addresses come as people type them: several in one, by comma or semicolon.
+CREATE FUNCTION calpads.mail_addresses(recipients text[]) RETURNS text[]
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT array_agg(a.address ORDER BY a.place)
+	FROM (
+		SELECT btrim(word, ' ') AS address, min(place) AS place
+		FROM regexp_split_to_table(array_to_string(recipients, ','), '[,;]') WITH ORDINALITY AS w (word, place)
+		WHERE btrim(word, ' ') <> ''
+		GROUP BY 1
+	) AS a
+$$;
+COMMENT ON FUNCTION calpads.mail_addresses(text[]) IS
+	'the single addresses in a list of recipients, each once; null: there is none';
+
+-- The library for SMTP checks nothing: a line end in an address or a subject
+-- would become a header or a command (spec/transport.md section 3).
+CREATE FUNCTION calpads.check_mail(recipients text[], subject text, body text, attachments jsonb) RETURNS void
+	LANGUAGE plpgsql IMMUTABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	problem text;
+	place bigint;
+BEGIN
+	SELECT w.place INTO place
+	FROM unnest(recipients) WITH ORDINALITY AS w (address, place)
+	WHERE w.address !~ '^[[:alnum:]!#$%&''*+/=?^_`{|}~.-]+@[[:alnum:]][[:alnum:].-]*$'
+		OR w.address ~ '[^\x21-\x7e]' OR length(w.address) > 254
+	ORDER BY w.place
+	LIMIT 1;
+	problem := CASE
+		WHEN place IS NOT NULL THEN format('recipient %s of the mail is not an address', place)
+		WHEN subject IS NULL OR body IS NULL THEN 'a mail needs a subject and a body'
+		WHEN subject ~ '[[:cntrl:]]' THEN 'the subject of the mail holds a line end or another control character'
+		WHEN length(subject) > 500 THEN 'the subject of the mail is longer than 500 characters'
+		WHEN jsonb_typeof(attachments) IS DISTINCT FROM 'array' THEN 'the attachments of the mail are not a JSON array' END;
+	IF problem IS NULL THEN
+		SELECT format('attachment %s of the mail has no name and content, or a name that is not that of a file', a.place) INTO problem
+		FROM jsonb_array_elements(attachments) WITH ORDINALITY AS a (attachment, place)
+		WHERE jsonb_typeof(a.attachment -> 'content') IS DISTINCT FROM 'string'
+			OR jsonb_typeof(a.attachment -> 'name') IS DISTINCT FROM 'string'
+			OR a.attachment ->> 'name' ~ '^\.*$|[[:cntrl:]/\\]' OR length(a.attachment ->> 'name') > 200
+		ORDER BY a.place
+		LIMIT 1;
+	END IF;
+	IF problem IS NOT NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = problem,
+			HINT = 'An address is like name@example.org, in ASCII; attachments are [{"name": "file.csv", "content": "its bytes in base64"}].';
+	END IF;
+	PERFORM decode(a ->> 'content', 'base64') FROM jsonb_array_elements(attachments) AS a;
+END;
+$$;
+COMMENT ON FUNCTION calpads.check_mail(text[], text, text, jsonb) IS
+	'refuses (22023) what could not be sent, or would send something else than it says';
+
+CREATE FUNCTION calpads.queue_mail(recipients text[], subject text, body text, attachments jsonb DEFAULT '[]') RETURNS bigint
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	addresses text[] := calpads.mail_addresses(recipients);
+	queued bigint;
+BEGIN
+	IF addresses IS NULL THEN
+		RETURN NULL;
+	END IF;
+	PERFORM calpads.check_mail(addresses, subject, body, coalesce(attachments, '[]'));
+	INSERT INTO calpads.mail (recipients, subject, body, attachments)
+	VALUES (addresses, queue_mail.subject, queue_mail.body, coalesce(queue_mail.attachments, '[]'))
+	RETURNING mail_id INTO queued;
+	RETURN queued;
+END;
+$$;
+COMMENT ON FUNCTION calpads.queue_mail(text[], text, text, jsonb) IS
+	'puts a mail into calpads.mail and gives its number; null: there is nobody to send it to. It goes out when the '
+	'transaction has ended and calpads.send_mail() is called, as the dispatcher does';
 
 -- ---------------------------------------------------------------------------
 -- 14. The sample district
