@@ -19,6 +19,7 @@ OBJS = \
 	src/copy_format.o \
 	src/csv_record.o \
 	src/delta.o \
+	src/dispatch.o \
 	src/enrollment.o \
 	src/extract.o \
 	src/extract_zip.o \
@@ -26,6 +27,7 @@ OBJS = \
 	src/field.o \
 	src/file_source.o \
 	src/header_row.o \
+	src/import_folder.o \
 	src/key_set.o \
 	src/layout.o \
 	src/layout_catalog.o \
@@ -36,6 +38,7 @@ OBJS = \
 	src/operation.o \
 	src/picture.o \
 	src/picture_row.o \
+	src/plain_name.o \
 	src/process.o \
 	src/program.o \
 	src/program_book.o \
@@ -69,6 +72,28 @@ OBJS = \
 DATA = calpads--1.0.sql
 REFERENCE_DATA = $(wildcard src/data/*.tsv)
 SHLIB_LINK = -lcsv -lminizip
+
+# SFTP and SMTP are a library of their own, so that only sessions that use them
+# load libcurl and all it needs.  Without libcurl (or with WITHOUT_CURL=1) their
+# functions say what is missing.
+TRANSPORT_OBJS = \
+	src/plain_name.o \
+	src/transport_server.o
+CURL_CONFIG ?= curl-config
+CURL_LIBS := $(if $(WITHOUT_CURL),,$(shell $(CURL_CONFIG) --libs 2>/dev/null))
+ifneq ($(CURL_LIBS),)
+TRANSPORT_OBJS += \
+	src/mail_header.o \
+	src/sftp.o \
+	src/smtp.o \
+	src/transfer.o
+src/sftp.o src/smtp.o src/transfer.o: PG_CPPFLAGS += $(shell $(CURL_CONFIG) --cflags)
+else
+TRANSPORT_OBJS += \
+	src/transport_missing.o
+endif
+EXTRA_CLEAN = calpads_transport.so src/mail_header.o src/sftp.o src/smtp.o src/transfer.o \
+	src/transport_missing.o src/transport_server.o
 
 # The server's headers have unused parameters of their own, and its flags ask
 # for the declarations of C89.  make WERROR= lets a newer compiler pass.
@@ -104,9 +129,23 @@ bench:
 
 ifneq ($(PGXS),)
 include $(PGXS)
-.PHONY: install-reference-data uninstall-reference-data
+.PHONY: install-reference-data uninstall-reference-data install-transport uninstall-transport
 
-$(OBJS): $(wildcard src/*.h)
+$(OBJS) $(TRANSPORT_OBJS): $(wildcard src/*.h)
+
+TRANSPORT = calpads_transport$(DLSUFFIX)
+all: $(TRANSPORT)
+$(TRANSPORT): $(TRANSPORT_OBJS)
+	$(CC) $(CFLAGS) -shared -o $@ $^ $(LDFLAGS) $(LDFLAGS_SL) $(CURL_LIBS)
+
+install: install-transport
+install-transport: $(TRANSPORT)
+	$(MKDIR_P) '$(DESTDIR)$(pkglibdir)'
+	$(INSTALL_SHLIB) $(TRANSPORT) '$(DESTDIR)$(pkglibdir)/'
+
+uninstall: uninstall-transport
+uninstall-transport:
+	rm -f '$(DESTDIR)$(pkglibdir)/$(TRANSPORT)'
 
 install: install-reference-data
 install-reference-data:

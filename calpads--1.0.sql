@@ -7706,6 +7706,895 @@ COMMENT ON FUNCTION calpads.queue_mail(text[], text, text, jsonb) IS
 	'puts a mail into calpads.mail and gives its number; null: there is nobody to send it to. It goes out when the '
 	'transaction has ended and calpads.send_mail() is called, as the dispatcher does';
 
+-- Other servers ---------------------------------------------------------------
+
+CREATE FUNCTION calpads.calpads_transport_validator(options text[], catalog oid) RETURNS void
+	LANGUAGE c STRICT
+	AS '$libdir/calpads_transport', 'calpads_transport_validator';
+COMMENT ON FUNCTION calpads.calpads_transport_validator(text[], oid) IS 'validator of calpads_transport';
+
+CREATE FOREIGN DATA WRAPPER calpads_transport
+	VALIDATOR calpads.calpads_transport_validator;
+COMMENT ON FOREIGN DATA WRAPPER calpads_transport IS
+	'servers that files come from and mail goes to. Options of a server, which everybody may read: type (sftp, smtp), host, port, '
+	'connect_timeout, timeout, stall_timeout; sftp: directory, host_key_sha256 or known_hosts (one of them must be there), max_size, '
+	'settle_seconds, done_suffix; smtp: security (starttls, tls, none), ca_file. Options of a user mapping: username, password, '
+	'or private_key_file with key_passphrase. known_hosts, ca_file and private_key_file are paths on the database server, '
+	'and a superuser''s word';
+
+CREATE FUNCTION calpads.fetch_from_server(server text, file_name text) RETURNS bytea
+	LANGUAGE c VOLATILE STRICT
+	AS '$libdir/calpads_transport', 'calpads_fetch_from_server';
+COMMENT ON FUNCTION calpads.fetch_from_server(text, text) IS
+	'a file from an SFTP server of the wrapper calpads_transport, of which the caller needs USAGE and a user mapping; '
+	'a file that changes while it is looked at is refused (55006), one that is not there is undefined_file';
+
+CREATE FUNCTION calpads.fetch_from_folder(subfolder text, file_name text) RETURNS bytea
+	LANGUAGE c VOLATILE STRICT
+	AS 'MODULE_PATHNAME', 'calpads_fetch_from_folder';
+COMMENT ON FUNCTION calpads.fetch_from_folder(text, text) IS
+	'a file from a folder below the directory of the setting calpads.import_directory; needs pg_read_server_files; '
+	'links out of the directory, pipes and devices are refused';
+
+CREATE FUNCTION calpads.fetch_file(location text, file_name text) RETURNS bytea
+	LANGUAGE sql VOLATILE STRICT
+	SET search_path = pg_catalog, pg_temp
+	RETURN CASE WHEN starts_with(location, 'folder:')
+		THEN calpads.fetch_from_folder(substr(location, 8), file_name)
+		ELSE calpads.fetch_from_server(location, file_name) END;
+COMMENT ON FUNCTION calpads.fetch_file(text, text) IS
+	'a file to import: location is ''folder:'' and a folder below the directory of calpads.import_directory, or the name of an '
+	'SFTP server of the wrapper calpads_transport; a file that is not there is undefined_file (58P01)';
+
+-- Sending mail ------------------------------------------------------------------
+
+CREATE FUNCTION calpads.deliver_mail(
+	server text, sender text, recipients text[], subject text, body text, sent_date text, message_id text,
+	attachment_names text[], attachment_contents bytea[],
+	OUT delivered text[], OUT refused text[], OUT error text
+)
+	LANGUAGE c VOLATILE STRICT
+	AS '$libdir/calpads_transport', 'calpads_deliver_mail';
+COMMENT ON FUNCTION calpads.deliver_mail(text, text, text[], text, text, text, text, text[], bytea[]) IS
+	'hands one mail to an SMTP server of the wrapper calpads_transport; who is neither in delivered nor in refused may get it at '
+	'another time. What goes wrong on the way is the error of the result';
+
+CREATE FUNCTION calpads.mail_delay(attempts integer) RETURNS interval
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	RETURN least(interval '5 minutes' * power(2, least(attempts, 10) - 1), interval '4 hours');
+COMMENT ON FUNCTION calpads.mail_delay(integer) IS
+	'how long a mail waits after so many attempts: 5 minutes, then twice as long each time, at most 4 hours';
+
+-- What was delivered and refused is kept at once: nobody gets the mail again
+-- because somebody else''s server was slow.
+CREATE FUNCTION calpads.record_delivery(mail calpads.mail, delivered text[], refused text[], error text) RETURNS calpads.mail
+	LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH outcome AS (
+		SELECT mail.delivered || record_delivery.delivered AS delivered,
+			mail.refused || record_delivery.refused AS refused,
+			mail.attempts + 1 AS attempts
+	), verdict AS (
+		SELECT o.*,
+			CASE
+				WHEN NOT mail.recipients <@ (o.delivered || o.refused) AND o.attempts < calpads.setting('mail_attempts')::integer
+					THEN 'queued'
+				WHEN cardinality(o.delivered) > 0 THEN 'sent'
+				ELSE 'failed'
+			END AS status
+		FROM outcome o
+	)
+	UPDATE calpads.mail m
+	SET status = v.status,
+		attempts = v.attempts,
+		next_attempt_at = CASE v.status WHEN 'queued' THEN clock_timestamp() + calpads.mail_delay(v.attempts) END,
+		last_error = error,
+		sent_at = CASE WHEN cardinality(record_delivery.delivered) > 0 THEN clock_timestamp() ELSE m.sent_at END,
+		delivered = v.delivered,
+		refused = v.refused
+	FROM verdict v
+	WHERE m.mail_id = mail.mail_id
+	RETURNING m.*
+$$;
+COMMENT ON FUNCTION calpads.record_delivery(calpads.mail, text[], text[], text) IS
+	'writes the outcome of one attempt into calpads.mail';
+
+CREATE FUNCTION calpads.try_delivery(mail calpads.mail, OUT delivered text[], OUT refused text[], OUT error text)
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	sender text := calpads.setting('mail_from');
+	names text[];
+	contents bytea[];
+BEGIN
+	SELECT coalesce(array_agg(a ->> 'name' ORDER BY place), '{}'),
+		coalesce(array_agg(decode(a ->> 'content', 'base64') ORDER BY place), '{}')
+	INTO names, contents
+	FROM jsonb_array_elements(mail.attachments) WITH ORDINALITY AS e (a, place);
+	SELECT d.* INTO delivered, refused, error
+	FROM calpads.deliver_mail(calpads.setting('mail_server'), sender,
+		ARRAY(SELECT r.address FROM unnest(mail.recipients) WITH ORDINALITY AS r (address, place)
+			WHERE r.address <> ALL (mail.delivered || mail.refused) ORDER BY r.place),
+		mail.subject, mail.body,
+		to_char(mail.created_at AT TIME ZONE 'UTC', 'Dy, DD Mon YYYY HH24:MI:SS') || ' +0000',
+		format('<%s@%s>', mail.message_id, split_part(sender, '@', 2)), names, contents) AS d;
+EXCEPTION
+	-- A row that somebody wrote by hand must not stop those behind it.
+	WHEN data_exception THEN
+		delivered := '{}';
+		refused := mail.recipients;
+		error := SQLERRM;
+	WHEN connection_exception THEN
+		delivered := '{}';
+		refused := '{}';
+		error := SQLERRM;
+END;
+$$;
+COMMENT ON FUNCTION calpads.try_delivery(calpads.mail) IS
+	'one attempt to send a mail to those recipients who have not got it yet; changes nothing in the table';
+
+-- A mail that another session is just sending is passed over.  A session that
+-- dies between the server''s thanks and its own commit leaves the mail queued,
+-- so it is sent twice, with the same Message-ID: at least once, not at most.
+CREATE FUNCTION calpads.send_next_mail() RETURNS calpads.mail
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	mail calpads.mail;
+	attempt record;
+BEGIN
+	IF calpads.setting('mail_server') = '' THEN
+		RETURN NULL;
+	END IF;
+	SELECT m.* INTO mail
+	FROM calpads.mail m
+	WHERE m.status = 'queued' AND m.next_attempt_at <= clock_timestamp()
+	ORDER BY m.next_attempt_at, m.mail_id
+	LIMIT 1
+	FOR UPDATE SKIP LOCKED;
+	IF NOT FOUND THEN
+		RETURN NULL;
+	END IF;
+	SELECT t.* INTO attempt FROM calpads.try_delivery(mail) t;
+	RETURN calpads.record_delivery(mail, attempt.delivered, attempt.refused, attempt.error);
+END;
+$$;
+COMMENT ON FUNCTION calpads.send_next_mail() IS
+	'tries the mail that has waited longest and gives its row as it is then; null: none is due, or there is no calpads.mail_server';
+
+CREATE FUNCTION calpads.send_mail(max integer DEFAULT 100,
+	OUT sent bigint, OUT postponed bigint, OUT failed bigint, OUT refused bigint)
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	mail calpads.mail;
+	former_refused integer;
+BEGIN
+	IF calpads.setting('mail_server') = '' OR calpads.setting('mail_from') = '' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = 'there is no mail server',
+			HINT = 'The setting calpads.mail_server names a server of the wrapper calpads_transport, calpads.mail_from the sender''s address.';
+	END IF;
+	sent := 0;
+	postponed := 0;
+	failed := 0;
+	refused := 0;
+	FOR i IN 1..max LOOP
+		mail := calpads.send_next_mail();
+		EXIT WHEN mail.mail_id IS NULL;
+		sent := sent + (mail.status = 'sent')::integer;
+		postponed := postponed + (mail.status = 'queued')::integer;
+		failed := failed + (mail.status = 'failed')::integer;
+		refused := refused + cardinality(mail.refused);
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION calpads.send_mail(integer) IS
+	'sends the mails that are due, at most so many, by the server of calpads.mail_server; gives how many were sent, wait for '
+	'another attempt or were given up, and how many recipients the mail server has refused. A server that is down is no error. '
+	'What is sent stays sent when the transaction is rolled back';
+
+-- The schedule --------------------------------------------------------------------
+
+CREATE TABLE calpads.job (
+	job_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	name text NOT NULL UNIQUE CHECK (name <> '' AND name !~ '[[:cntrl:]]'),
+	process text COLLATE "C" NOT NULL CHECK (process IN ('CASEMIS', 'PROGRAMS', 'NIGHTLY')),
+	profile text,
+	days_of_week text[] NOT NULL DEFAULT '{Mon,Tue,Wed,Thu,Fri}'
+		CHECK (cardinality(days_of_week) > 0 AND days_of_week <@ '{Mon,Tue,Wed,Thu,Fri,Sat,Sun}'::text[]),
+	time_of_day time NOT NULL CHECK (time_of_day < '24:00'),
+	time_zone text NOT NULL DEFAULT 'America/Los_Angeles',
+	enabled boolean NOT NULL DEFAULT false,
+	first_day date,
+	last_day date,
+	grace interval CHECK (grace > interval '0'),
+	max_attempts integer NOT NULL DEFAULT 3 CHECK (max_attempts >= 1),
+	recipients text[],
+	scheduled_since timestamptz,
+	last_due timestamptz,
+	attempt integer NOT NULL DEFAULT 0,
+	retry_at timestamptz,
+	announced text COLLATE "C" CHECK (announced IN ('expires soon', 'expired')),
+	CHECK (process = 'NIGHTLY' OR profile IS NOT NULL),
+	CHECK (first_day <= last_day)
+);
+COMMENT ON TABLE calpads.job IS
+	'what is to be done at which times; an import that is due several times a day has several rows. The dispatcher runs what is '
+	'due: calpads.install_dispatcher()';
+COMMENT ON COLUMN calpads.job.process IS
+	'CASEMIS: calpads.casemis_run(profile); PROGRAMS: calpads.import_programs_scheduled(profile); NIGHTLY: calpads.nightly_delta()';
+COMMENT ON COLUMN calpads.job.profile IS 'name of the import''s profile; NIGHTLY has none';
+COMMENT ON COLUMN calpads.job.days_of_week IS 'any of Mon, Tue, Wed, Thu, Fri, Sat, Sun';
+COMMENT ON COLUMN calpads.job.time_of_day IS
+	'by the clocks of the time zone; a time that the change to summer time leaves out counts from the first minute after the gap, '
+	'one that comes twice in autumn counts the first time';
+COMMENT ON COLUMN calpads.job.time_zone IS 'name of a time zone of pg_timezone_names';
+COMMENT ON COLUMN calpads.job.enabled IS 'false: not run by the schedule; calpads.run_job_now() runs it all the same';
+COMMENT ON COLUMN calpads.job.first_day IS 'first day of the schedule; null: at once';
+COMMENT ON COLUMN calpads.job.last_day IS
+	'last day of the schedule; announced by mail 14 days before and when it is over; null: never';
+COMMENT ON COLUMN calpads.job.grace IS
+	'how late a run may begin that was missed because the server was down; a later one is recorded as missed; null: however late';
+COMMENT ON COLUMN calpads.job.max_attempts IS 'how often a run is tried that fails: again after 10 minutes, then after 20, 40 and so on; at once when the server went down';
+COMMENT ON COLUMN calpads.job.recipients IS
+	'who is told of a failure and of the end of the schedule; null: those of the setting calpads.nightly_mail_recipients';
+COMMENT ON COLUMN calpads.job.scheduled_since IS
+	'when the job was enabled or its times changed: earlier moments are not made up for. Set by a trigger';
+COMMENT ON COLUMN calpads.job.last_due IS 'the latest moment for which it was run, or missed';
+COMMENT ON COLUMN calpads.job.attempt IS 'attempts for that moment';
+COMMENT ON COLUMN calpads.job.retry_at IS 'when it is tried again; null: not';
+COMMENT ON COLUMN calpads.job.announced IS 'what was said of last_day';
+
+CREATE TABLE calpads.job_run (
+	run_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	job_id bigint NOT NULL,
+	job text NOT NULL,
+	process text COLLATE "C" NOT NULL,
+	profile text,
+	due_at timestamptz,
+	attempt integer NOT NULL DEFAULT 1,
+	started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	finished_at timestamptz,
+	status text COLLATE "C" NOT NULL CHECK (status IN ('started', 'succeeded', 'warning', 'failed', 'interrupted', 'missed', 'expired')),
+	sqlstate text COLLATE "C",
+	message text,
+	result jsonb,
+	run_by text NOT NULL DEFAULT session_user
+);
+COMMENT ON TABLE calpads.job_run IS
+	'every attempt to run a job; rows older than calpads.job_history_days go away, but not the last one of a job';
+COMMENT ON COLUMN calpads.job_run.job IS 'name of the job then';
+COMMENT ON COLUMN calpads.job_run.due_at IS 'the moment of the schedule; null: by hand';
+COMMENT ON COLUMN calpads.job_run.attempt IS 'number of the attempt for this moment';
+COMMENT ON COLUMN calpads.job_run.status IS
+	'started (or still running), succeeded, warning (ended, but something was refused), failed, interrupted (the session or the '
+	'server ended first), missed (later than the job''s grace), expired (the job''s last day is over)';
+COMMENT ON COLUMN calpads.job_run.sqlstate IS 'of the error';
+COMMENT ON COLUMN calpads.job_run.message IS 'why it did not succeed';
+COMMENT ON COLUMN calpads.job_run.result IS 'what the process gave: its counts';
+CREATE INDEX job_run_job ON calpads.job_run (job_id, run_id);
+SELECT pg_catalog.pg_extension_config_dump('calpads.job', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.job_job_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.job_run', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.job_run_run_id_seq', '');
+
+-- An abbreviation like PST would not know of summer time.
+CREATE FUNCTION calpads.prepare_job() RETURNS trigger
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF (TG_OP = 'INSERT' OR NEW.time_zone <> OLD.time_zone)
+			AND NOT EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = NEW.time_zone) THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('there is no time zone "%s"', NEW.time_zone),
+			HINT = 'pg_timezone_names lists them, as America/Los_Angeles.';
+	END IF;
+	IF NEW.recipients IS NOT NULL THEN
+		NEW.recipients := coalesce(calpads.mail_addresses(NEW.recipients), '{}');
+		PERFORM calpads.check_mail(NEW.recipients, '', '', '[]');
+	END IF;
+	IF TG_OP = 'INSERT' THEN
+		IF NEW.enabled THEN
+			NEW.scheduled_since := coalesce(NEW.scheduled_since, clock_timestamp());
+		END IF;
+		RETURN NEW;
+	END IF;
+	IF NEW.last_day IS DISTINCT FROM OLD.last_day THEN
+		NEW.announced := NULL;
+	END IF;
+	IF NEW.enabled AND NEW.scheduled_since IS NOT DISTINCT FROM OLD.scheduled_since
+			AND (NOT OLD.enabled OR (NEW.days_of_week, NEW.time_of_day, NEW.time_zone, NEW.first_day, NEW.last_day)
+				IS DISTINCT FROM (OLD.days_of_week, OLD.time_of_day, OLD.time_zone, OLD.first_day, OLD.last_day)) THEN
+		NEW.scheduled_since := clock_timestamp();
+		NEW.retry_at := NULL;
+	END IF;
+	RETURN NEW;
+END;
+$$;
+COMMENT ON FUNCTION calpads.prepare_job() IS 'checks a job, and lets its schedule begin when it is enabled or changed';
+CREATE TRIGGER prepare_job BEFORE INSERT OR UPDATE ON calpads.job
+	FOR EACH ROW EXECUTE FUNCTION calpads.prepare_job();
+
+/*
+ * The server takes a local time that does not exist, or exists twice, as
+ * standard time: 02:30 becomes 03:30 in spring, and the second 01:30 counts in
+ * autumn.  Here it is the first minute at which the clocks show the time or a
+ * later one (spec/transport.md section 7).
+ */
+CREATE FUNCTION calpads.local_moment(day date, time_of_day time, time_zone text) RETURNS timestamptz
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT min(m)
+	FROM generate_series(((day + time_of_day) AT TIME ZONE time_zone) - interval '2 hours',
+		(day + time_of_day) AT TIME ZONE time_zone, interval '1 minute') AS m
+	WHERE m AT TIME ZONE time_zone >= day + time_of_day
+$$;
+COMMENT ON FUNCTION calpads.local_moment(date, time, text) IS
+	'the moment at which the clocks of a time zone first show a time of a day, or have passed it';
+
+CREATE FUNCTION calpads.job_moments(job calpads.job, from_day date, to_day date) RETURNS SETOF timestamptz
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT calpads.local_moment(d::date, job.time_of_day, job.time_zone)
+	FROM generate_series(greatest(from_day, job.first_day)::timestamp, least(to_day, job.last_day)::timestamp, interval '1 day') AS d
+	WHERE to_char(d, 'Dy') = ANY (job.days_of_week)
+$$;
+COMMENT ON FUNCTION calpads.job_moments(calpads.job, date, date) IS
+	'the moments at which a job is due, of days in its time zone; whether it is enabled or not';
+
+CREATE FUNCTION calpads.next_moment(job calpads.job, after timestamptz) RETURNS timestamptz
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT min(m)
+	FROM (SELECT greatest((after AT TIME ZONE job.time_zone)::date, job.first_day) AS day) AS first,
+		calpads.job_moments(job, first.day, first.day + 8) AS m
+	WHERE m > after
+$$;
+COMMENT ON FUNCTION calpads.next_moment(calpads.job, timestamptz) IS
+	'when a job is due next after a moment; null: its last day is over';
+
+-- A week holds every day of the week, so the latest moment is in the last one.
+CREATE FUNCTION calpads.due_moment(job calpads.job, as_of timestamptz) RETURNS timestamptz
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(
+		(SELECT max(m)
+		FROM (SELECT least((as_of AT TIME ZONE job.time_zone)::date, job.last_day) AS day) AS last,
+			calpads.job_moments(job, last.day - 7, last.day) AS m
+		WHERE m <= as_of AND m > coalesce(job.scheduled_since, '-infinity') AND m > coalesce(job.last_due, '-infinity')),
+		CASE WHEN job.retry_at <= as_of THEN job.last_due END)
+$$;
+COMMENT ON FUNCTION calpads.due_moment(calpads.job, timestamptz) IS
+	'the moment for which a job is to be run now: the latest one that it has not been run for, or the last one when it is to be '
+	'tried again; null: nothing is due. Several that were missed are made up for by one run';
+
+-- Running ---------------------------------------------------------------------------
+
+CREATE FUNCTION calpads.job_lock(job_id bigint) RETURNS bigint
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	RETURN hashint8extended(job_id, hashtextextended('calpads.job', 0));
+COMMENT ON FUNCTION calpads.job_lock(bigint) IS
+	'key of the advisory lock that a session has as long as it runs the job';
+
+CREATE FUNCTION calpads.tell_of_job(job calpads.job, subject text, body text) RETURNS bigint
+	LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT calpads.queue_mail(coalesce(job.recipients, string_to_array(calpads.setting('nightly_mail_recipients'), ',')),
+		format('calpads: job "%s" %s', job.name, subject),
+		format(E'Job: %s\nProcess: %s%s\nDatabase: %s\n\n%s\n', job.name, job.process, ' ' || job.profile, current_database(), body))
+$$;
+COMMENT ON FUNCTION calpads.tell_of_job(calpads.job, text, text) IS
+	'queues a mail about a job to those who are to be told; gives its number';
+
+CREATE FUNCTION calpads.announce_job_ends(as_of timestamptz DEFAULT clock_timestamp()) RETURNS bigint
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	job calpads.job;
+	said text;
+	announcements bigint := 0;
+	days_before CONSTANT integer := 14;
+BEGIN
+	FOR job IN
+		SELECT j.* FROM calpads.job j WHERE j.enabled AND j.last_day IS NOT NULL AND j.announced IS DISTINCT FROM 'expired'
+		ORDER BY j.job_id FOR UPDATE SKIP LOCKED
+	LOOP
+		said := CASE
+			WHEN (as_of AT TIME ZONE job.time_zone)::date > job.last_day THEN 'expired'
+			WHEN (as_of AT TIME ZONE job.time_zone)::date > job.last_day - days_before THEN 'expires soon' END;
+		CONTINUE WHEN said IS NULL OR said = job.announced OR said = 'expired' AND calpads.due_moment(job, as_of) IS NOT NULL;
+		UPDATE calpads.job j SET announced = said WHERE j.job_id = job.job_id;
+		PERFORM calpads.tell_of_job(job, said,
+			format(E'Its last day is %s.\nIt does not run after that day until somebody gives it another one '
+				'(column last_day of calpads.job).', job.last_day));
+		IF said = 'expired' THEN
+			INSERT INTO calpads.job_run (job_id, job, process, profile, finished_at, status, message)
+			VALUES (job.job_id, job.name, job.process, job.profile, clock_timestamp(), 'expired',
+				format('the last day of the job was %s', job.last_day));
+		END IF;
+		announcements := announcements + 1;
+	END LOOP;
+	RETURN announcements;
+END;
+$$;
+COMMENT ON FUNCTION calpads.announce_job_ends(timestamptz) IS
+	'tells of jobs whose last day is near or over, of each once; gives how many';
+
+CREATE FUNCTION calpads.start_run(job calpads.job, due_at timestamptz) RETURNS bigint
+	LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	UPDATE calpads.job j
+	SET last_due = start_run.due_at, retry_at = NULL,
+		attempt = CASE WHEN j.last_due = start_run.due_at THEN j.attempt + 1 ELSE 1 END
+	WHERE j.job_id = job.job_id AND start_run.due_at IS NOT NULL;
+	INSERT INTO calpads.job_run (job_id, job, process, profile, due_at, attempt, status)
+	SELECT j.job_id, j.name, j.process, j.profile, start_run.due_at, CASE WHEN start_run.due_at IS NULL THEN 1 ELSE j.attempt END, 'started'
+	FROM calpads.job j
+	WHERE j.job_id = job.job_id
+	RETURNING run_id
+$$;
+COMMENT ON FUNCTION calpads.start_run(calpads.job, timestamptz) IS 'records that a job begins, for a moment of its schedule or by hand';
+
+CREATE FUNCTION calpads.note_missed_run(job calpads.job, due_at timestamptz, as_of timestamptz) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	reason text := format('due at %s, noticed %s later, which is more than its grace of %s', due_at AT TIME ZONE job.time_zone,
+		date_trunc('minute', as_of - due_at), job.grace);
+BEGIN
+	UPDATE calpads.job_run r SET status = 'missed', finished_at = clock_timestamp(), message = reason
+	WHERE r.run_id = calpads.start_run(job, due_at);
+	PERFORM calpads.tell_of_job(job, 'was missed', reason);
+END;
+$$;
+COMMENT ON FUNCTION calpads.note_missed_run(calpads.job, timestamptz, timestamptz) IS 'records a moment that is too long ago';
+
+/*
+ * Two dispatchers: a job that one of them is looking at is passed over by the
+ * other, and one that is looked at later has its new last_due.  The advisory
+ * lock keeps a job from running twice at a time, and says whether the session
+ * that started a run is still there.
+ */
+CREATE FUNCTION calpads.start_due_job(keep_lock boolean, as_of timestamptz DEFAULT clock_timestamp()) RETURNS bigint
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	job calpads.job;
+	due_at timestamptz;
+BEGIN
+	FOR job IN
+		SELECT j.* FROM calpads.job j
+		WHERE j.enabled AND calpads.due_moment(j, as_of) IS NOT NULL
+		ORDER BY j.job_id FOR UPDATE SKIP LOCKED
+	LOOP
+		CONTINUE WHEN NOT CASE WHEN keep_lock THEN pg_try_advisory_lock(calpads.job_lock(job.job_id))
+			ELSE pg_try_advisory_xact_lock(calpads.job_lock(job.job_id)) END;
+		due_at := calpads.due_moment(job, as_of);
+		IF job.grace IS NULL OR as_of - due_at <= job.grace OR due_at = job.last_due THEN
+			RETURN calpads.start_run(job, due_at);
+		END IF;
+		PERFORM calpads.note_missed_run(job, due_at, as_of);
+		PERFORM pg_advisory_unlock(calpads.job_lock(job.job_id)) WHERE keep_lock;
+	END LOOP;
+	RETURN NULL;
+END;
+$$;
+COMMENT ON FUNCTION calpads.start_due_job(boolean, timestamptz) IS
+	'claims a job that is due and records its start; gives the number of the run, null: nothing is due. The session keeps the '
+	'job''s lock beyond the transaction when keep_lock is true';
+
+CREATE FUNCTION calpads.call_process(process text, profile text) RETURNS jsonb
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	result jsonb;
+BEGIN
+	CASE process
+		WHEN 'CASEMIS' THEN
+			SELECT to_jsonb(r) INTO result FROM calpads.casemis_run(profile) AS r;
+		WHEN 'PROGRAMS' THEN
+			SELECT to_jsonb(r) INTO result FROM calpads.import_programs_scheduled(profile) AS r;
+		WHEN 'NIGHTLY' THEN
+			SELECT jsonb_build_object(
+				'status', CASE WHEN bool_or(n.outcome = 'failed') THEN 'failed' WHEN bool_or(n.outcome = 'refused') THEN 'warning'
+					ELSE 'succeeded' END,
+				'message', string_agg(n.message, '; '),
+				'extracts', coalesce(jsonb_agg(to_jsonb(n)), '[]'))
+			INTO result
+			FROM calpads.nightly_delta() n;
+	END CASE;
+	RETURN result;
+END;
+$$;
+COMMENT ON FUNCTION calpads.call_process(text, text) IS 'does what a job is for, and gives what came of it';
+
+CREATE FUNCTION calpads.finish_run(run_id bigint, status text, sqlstate text, message text, result jsonb) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	run calpads.job_run;
+	job calpads.job;
+BEGIN
+	UPDATE calpads.job_run r
+	SET status = finish_run.status, finished_at = clock_timestamp(), sqlstate = finish_run.sqlstate, message = finish_run.message,
+		result = finish_run.result
+	WHERE r.run_id = finish_run.run_id
+	RETURNING r.* INTO run;
+	IF status IN ('succeeded', 'warning') THEN
+		RETURN;
+	END IF;
+	UPDATE calpads.job j
+	SET retry_at = CASE WHEN run.attempt < j.max_attempts THEN clock_timestamp()
+			+ CASE run.status WHEN 'interrupted' THEN interval '0' ELSE interval '10 minutes' * power(2, run.attempt - 1) END END
+	WHERE j.job_id = run.job_id AND j.last_due = run.due_at;
+	SELECT j.* INTO job FROM calpads.job j WHERE j.job_id = run.job_id;
+	IF job.retry_at IS NULL OR run.due_at IS NULL THEN
+		PERFORM calpads.tell_of_job(job, 'failed', format(E'Attempts: %s\nReason: %s\nSee run %s in calpads.job_run.', run.attempt,
+			-- Errors of these classes repeat values, which may be a student's.
+			CASE WHEN run.sqlstate ~ '^2[23]' AND run.sqlstate <> '22023' THEN 'error ' || run.sqlstate ELSE run.message END, run.run_id));
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.finish_run(bigint, text, text, text, jsonb) IS
+	'records how a run ended; one that failed is tried again later, or somebody is told';
+
+-- The session that ran it has gone without a word: a crash, a shutdown, or
+-- pg_terminate_backend().  Whatever it did was undone.
+CREATE FUNCTION calpads.note_interrupted_runs() RETURNS bigint
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	run calpads.job_run;
+	interrupted bigint := 0;
+BEGIN
+	FOR run IN SELECT r.* FROM calpads.job_run r WHERE r.status = 'started' ORDER BY r.run_id FOR UPDATE SKIP LOCKED LOOP
+		CONTINUE WHEN NOT pg_try_advisory_xact_lock(calpads.job_lock(run.job_id));
+		PERFORM calpads.finish_run(run.run_id, 'interrupted', NULL,
+			'the session or the server ended before the job did; nothing of it remains', NULL);
+		interrupted := interrupted + 1;
+	END LOOP;
+	RETURN interrupted;
+END;
+$$;
+COMMENT ON FUNCTION calpads.note_interrupted_runs() IS
+	'marks runs whose session has gone, and lets them be tried again; gives how many';
+
+-- A cancelled run is recorded like one that failed, and ends the dispatcher.
+CREATE FUNCTION calpads.run_started_job(run_id bigint, unlock boolean) RETURNS bigint
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	run calpads.job_run;
+	result jsonb;
+	cancelled boolean := false;
+	failure text;
+	state text;
+	outcome text;
+BEGIN
+	SELECT r.* INTO run FROM calpads.job_run r WHERE r.run_id = run_started_job.run_id;
+	BEGIN
+		result := calpads.call_process(run.process, run.profile);
+		outcome := CASE WHEN result ->> 'status' = 'failed' THEN 'failed' WHEN result ->> 'status' IN ('warning', 'warnings', 'held')
+			THEN 'warning' ELSE 'succeeded' END;
+		failure := CASE WHEN outcome <> 'succeeded' THEN coalesce(result ->> 'message', result ->> 'error', 'see the result') END;
+	EXCEPTION
+		WHEN query_canceled THEN
+			cancelled := true;
+			outcome := 'failed';
+			state := SQLSTATE;
+			failure := SQLERRM;
+		WHEN OTHERS THEN
+			outcome := 'failed';
+			state := SQLSTATE;
+			failure := SQLERRM;
+	END;
+	PERFORM calpads.finish_run(run_id, outcome, state, failure, result);
+	PERFORM pg_advisory_unlock(calpads.job_lock(run.job_id)) WHERE unlock;
+	RETURN CASE WHEN NOT cancelled THEN run_id END;
+END;
+$$;
+COMMENT ON FUNCTION calpads.run_started_job(bigint, boolean) IS
+	'runs what calpads.start_due_job() has started and records how it ended; null: it was cancelled, and no other shall begin. '
+	'unlock: gives up the lock that the session has kept';
+
+CREATE FUNCTION calpads.shorten_job_history() RETURNS bigint
+	LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH old_mail AS (
+		DELETE FROM calpads.mail m
+		WHERE m.status <> 'queued' AND coalesce(m.sent_at, m.created_at)
+			< clock_timestamp() - calpads.setting('mail_history_days')::integer * interval '1 day'
+	), old_run AS (
+		DELETE FROM calpads.job_run r
+		WHERE r.status <> 'started'
+			AND r.started_at < clock_timestamp() - calpads.setting('job_history_days')::integer * interval '1 day'
+			AND EXISTS (SELECT FROM calpads.job_run later WHERE later.job_id = r.job_id AND later.run_id > r.run_id)
+		RETURNING 1
+	)
+	SELECT count(*) FROM old_run
+$$;
+COMMENT ON FUNCTION calpads.shorten_job_history() IS
+	'deletes old rows of calpads.job_run and calpads.mail, as calpads.job_history_days and calpads.mail_history_days say';
+
+CREATE FUNCTION calpads.run_due_jobs(as_of timestamptz DEFAULT clock_timestamp()) RETURNS SETOF calpads.job_run
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	this_run bigint;
+	go_on boolean;
+BEGIN
+	PERFORM calpads.note_interrupted_runs();
+	PERFORM calpads.announce_job_ends(as_of);
+	LOOP
+		this_run := calpads.start_due_job(false, as_of);
+		EXIT WHEN this_run IS NULL;
+		go_on := calpads.run_started_job(this_run, false) IS NOT NULL;
+		RETURN QUERY SELECT r.* FROM calpads.job_run r WHERE r.run_id = this_run;
+		EXIT WHEN NOT go_on;
+	END LOOP;
+	PERFORM calpads.shorten_job_history();
+	PERFORM calpads.send_mail() WHERE calpads.setting('mail_server') <> '';
+END;
+$$;
+COMMENT ON FUNCTION calpads.run_due_jobs(timestamptz) IS
+	'runs every job that is due, each once, and then sends mail; gives the runs. All in one transaction: if the session is ended '
+	'on the way, nothing has happened, and everything is due again. CALL calpads.dispatch() does it in one for each job';
+
+CREATE PROCEDURE calpads.dispatch()
+	LANGUAGE c
+	AS 'MODULE_PATHNAME', 'calpads_dispatch';
+COMMENT ON PROCEDURE calpads.dispatch() IS
+	'what pg_cron calls: runs every job that is due, each in a transaction of its own and recorded before it begins, then sends '
+	'the mail, each in a transaction of its own';
+
+CREATE FUNCTION calpads.run_job_now(name text) RETURNS calpads.job_run
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	job calpads.job;
+	run calpads.job_run;
+BEGIN
+	SELECT j.* INTO job FROM calpads.job j WHERE j.name = run_job_now.name;
+	IF job.job_id IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'undefined_object',
+			MESSAGE = format('there is no job %L', run_job_now.name),
+			HINT = 'calpads.job lists the jobs.';
+	END IF;
+	IF NOT pg_try_advisory_xact_lock(calpads.job_lock(job.job_id)) THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_in_use',
+			MESSAGE = format('job "%s" is running', job.name),
+			HINT = 'calpads.job_run tells since when.';
+	END IF;
+	run.run_id := calpads.start_run(job, NULL);
+	PERFORM calpads.run_started_job(run.run_id, false);
+	SELECT r.* INTO run FROM calpads.job_run r WHERE r.run_id = run.run_id;
+	RETURN run;
+END;
+$$;
+COMMENT ON FUNCTION calpads.run_job_now(text) IS
+	'runs a job at once, whether it is enabled or not, and records it; an error of the job is in the record, not raised';
+
+CREATE VIEW calpads.job_status AS
+	SELECT j.job_id, j.name, j.process, j.profile,
+		CASE
+			WHEN r.status = 'started' THEN 'running'
+			WHEN NOT j.enabled THEN 'disabled'
+			WHEN calpads.next_moment(j, statement_timestamp()) IS NULL THEN 'expired'
+			WHEN j.retry_at IS NOT NULL THEN 'to be tried again'
+			WHEN r.status IN ('failed', 'missed', 'interrupted') THEN 'failed'
+			WHEN j.last_day IS NOT NULL AND j.last_day - (statement_timestamp() AT TIME ZONE j.time_zone)::date < 14 THEN 'expires soon'
+			ELSE 'waiting'
+		END AS state,
+		CASE WHEN j.enabled THEN coalesce(j.retry_at, calpads.next_moment(j, statement_timestamp())) END AS next_run_at,
+		CASE WHEN j.enabled THEN coalesce(j.retry_at, calpads.next_moment(j, statement_timestamp())) END AT TIME ZONE j.time_zone
+			AS next_run_local,
+		j.last_day, r.run_id, r.started_at, r.finished_at, r.status AS last_status, r.message
+	FROM calpads.job j
+		LEFT JOIN LATERAL (
+			SELECT * FROM calpads.job_run run WHERE run.job_id = j.job_id ORDER BY run.run_id DESC LIMIT 1) AS r ON true;
+COMMENT ON VIEW calpads.job_status IS
+	'each job: state (disabled, waiting, running, to be tried again, failed, expires soon, expired), when it runs next, by the '
+	'clocks of its time zone too, and how its last run ended';
+
+-- The nightly delta --------------------------------------------------------------------
+
+-- Of the files of a batch, all lines in their order.
+CREATE FUNCTION calpads.batch_digest(batch_id bigint) RETURNS text
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT md5(string_agg(f.file_name || E'\n' || coalesce(l.lines, ''), E'\n' ORDER BY f.seq))
+	FROM calpads.extract_file f
+		CROSS JOIN LATERAL (SELECT string_agg(r.line, E'\n' ORDER BY r.line_no) AS lines
+			FROM calpads.extract_record r WHERE r.file_id = f.file_id) AS l
+	WHERE f.batch_id = batch_digest.batch_id
+$$;
+COMMENT ON FUNCTION calpads.batch_digest(bigint) IS 'MD5 of what the files of a batch hold';
+
+-- A batch that nobody has touched yet and that says the same serves as well.
+CREATE FUNCTION calpads.same_open_batch(batch_id bigint) RETURNS bigint
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT former.batch_id
+	FROM calpads.batch b
+		CROSS JOIN LATERAL (
+			SELECT o.batch_id FROM calpads.batch o
+			WHERE o.process = b.process AND o.lea = b.lea AND o.batch_id < b.batch_id AND o.load_id = b.load_id
+			ORDER BY o.batch_id DESC LIMIT 1) AS former
+	WHERE b.batch_id = same_open_batch.batch_id
+		AND NOT EXISTS (SELECT FROM calpads.extract_file f
+			WHERE f.batch_id = former.batch_id AND f.status NOT IN ('Post', 'Waiting'))
+		AND calpads.batch_digest(former.batch_id) = calpads.batch_digest(b.batch_id)
+$$;
+COMMENT ON FUNCTION calpads.same_open_batch(bigint) IS
+	'the batch before, when it holds the same and none of its files is posted or rejected; null: it does not';
+
+CREATE FUNCTION calpads.nightly_extract(process text, lea text,
+	OUT outcome text, OUT batch_id bigint, OUT files bigint, OUT records bigint, OUT held bigint, OUT message text)
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	same bigint;
+BEGIN
+	BEGIN
+		SELECT max(f.batch_id), count(*), coalesce(sum(f.records), 0) INTO batch_id, files, records
+		FROM calpads.create_extract(process, lea => lea) f;
+		same := calpads.same_open_batch(batch_id);
+		IF same IS NOT NULL THEN
+			RAISE EXCEPTION SQLSTATE 'SAME1';
+		END IF;
+		outcome := CASE WHEN files = 0 THEN 'no difference' ELSE 'created' END;
+	EXCEPTION
+		WHEN SQLSTATE 'SAME1' THEN
+			outcome := 'still open';
+			batch_id := same;
+		WHEN object_not_in_prerequisite_state THEN
+			outcome := 'refused';
+			message := SQLERRM;
+		WHEN OTHERS THEN
+			outcome := 'failed';
+			message := format('error %s', SQLSTATE);
+			RAISE WARNING USING MESSAGE = format('the nightly %s extract of LEA %s failed', process, lea), DETAIL = SQLERRM;
+	END;
+	IF outcome IN ('refused', 'failed') THEN
+		batch_id := NULL;
+		files := 0;
+		records := 0;
+	END IF;
+	SELECT count(*) INTO held FROM calpads.batch_held h WHERE h.batch_id = nightly_extract.batch_id;
+END;
+$$;
+COMMENT ON FUNCTION calpads.nightly_extract(text, text) IS
+	'makes the files of a process and LEA for calpads.nightly_delta(): created, still open (the last batch says the same), no '
+	'difference, refused by a guard, or failed';
+
+CREATE FUNCTION calpads.nightly_delta() RETURNS TABLE (
+	process text, lea text, outcome text, batch_id bigint, files bigint, records bigint, held bigint, message text
+)
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	lines text[] := '{}';
+	attention boolean := false;
+BEGIN
+	FOR process, lea IN
+		SELECT c.process, c.lea FROM calpads.current_load c
+		WHERE c.process = 'SENR' OR c.process = 'SPRG' AND to_regprocedure('calpads.sprg_delta(boolean)') IS NOT NULL
+		ORDER BY c.process, c.lea
+	LOOP
+		SELECT n.* INTO outcome, batch_id, files, records, held, message FROM calpads.nightly_extract(process, lea) n;
+		lines := lines || (format('%s %s: %s', process, lea, outcome)
+			|| CASE WHEN batch_id IS NOT NULL THEN format(', batch %s, %s files, %s records, %s held', batch_id, files, records, held)
+				ELSE '' END
+			|| coalesce(E'\n    ' || message, ''));
+		attention := attention OR outcome IN ('refused', 'failed');
+		RETURN NEXT;
+	END LOOP;
+	PERFORM calpads.queue_mail(string_to_array(calpads.setting('nightly_mail_recipients'), ','),
+		'calpads: nightly delta' || CASE WHEN attention THEN ', needs attention' ELSE '' END,
+		format(E'Database: %s\nTime: %s\n\n%s\n', current_database(),
+			to_char(calpads.california_time(clock_timestamp()), 'MM/DD/YYYY HH24:MI'),
+			coalesce(nullif(array_to_string(lines, E'\n'), ''), 'No LEA has a file from CALPADS yet (calpads.load_ods).')));
+END;
+$$;
+COMMENT ON FUNCTION calpads.nightly_delta() IS
+	'makes the SENR and SPRG files of every LEA that has a baseline, where there is a difference, and queues one mail with the '
+	'counts to calpads.nightly_mail_recipients; what a guard refuses is a row with its reason';
+
+-- pg_cron --------------------------------------------------------------------------------
+
+CREATE FUNCTION calpads.dispatcher_name() RETURNS text
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+	RETURN 'calpads dispatcher of ' || current_database();
+COMMENT ON FUNCTION calpads.dispatcher_name() IS 'name of the job of pg_cron';
+
+-- Version 1.4 of pg_cron knows no time zones: it only gives the beat.
+CREATE FUNCTION calpads.require_cron(command text) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF to_regprocedure('cron.schedule(text, text, text)') IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = 'pg_cron is not in this database',
+			DETAIL = CASE WHEN current_setting('cron.database_name', true) IS NULL
+				THEN 'The server has not loaded it (shared_preload_libraries = ''pg_cron'').'
+				ELSE format('The server has it for database "%s".', current_setting('cron.database_name', true)) END,
+			HINT = format('CREATE EXTENSION pg_cron, or say in its own database: %s; or let any other cron say every few minutes: '
+				'psql -d %s -c "CALL calpads.dispatch()".', command, quote_ident(current_database()));
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.require_cron(text) IS 'says what to do where pg_cron is missing';
+
+CREATE FUNCTION calpads.install_dispatcher(every_minutes integer DEFAULT 5) RETURNS bigint
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	beat text := CASE WHEN every_minutes = 60 THEN '0 * * * *' ELSE format('*/%s * * * *', every_minutes) END;
+	command CONSTANT text := 'CALL calpads.dispatch()';
+BEGIN
+	IF every_minutes IS NULL OR every_minutes NOT BETWEEN 1 AND 60 THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'the dispatcher can be called every 1 to 60 minutes';
+	END IF;
+	PERFORM calpads.require_cron(format('SELECT cron.schedule_in_database(%L, %L, %L, %L)',
+		calpads.dispatcher_name(), beat, command, current_database()));
+	RETURN cron.schedule(calpads.dispatcher_name(), beat, command);
+END;
+$$;
+COMMENT ON FUNCTION calpads.install_dispatcher(integer) IS
+	'lets pg_cron call calpads.dispatch() every so many minutes as the current user; gives the number of its job. Called again, '
+	'it changes that job';
+
+CREATE FUNCTION calpads.remove_dispatcher() RETURNS boolean
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM calpads.require_cron(format('SELECT cron.unschedule(%L)', calpads.dispatcher_name()));
+	RETURN coalesce((SELECT bool_and(cron.unschedule(j.jobid)) FROM cron.job j
+		WHERE j.jobname = calpads.dispatcher_name() AND j.username = current_user), false);
+END;
+$$;
+COMMENT ON FUNCTION calpads.remove_dispatcher() IS
+	'takes the current user''s job out of pg_cron; false: there was none';
+
 -- ---------------------------------------------------------------------------
 -- 14. The sample district
 --
@@ -8725,7 +9614,7 @@ AS $$
 	FROM member m JOIN pg_class c ON c.oid = m.objid
 	WHERE m.classid = 'pg_class'::regclass AND c.relkind = 'S' AND access = 'operator'
 	UNION ALL
-	SELECT format('GRANT EXECUTE ON FUNCTION %s TO %s', p.oid::regprocedure, role_name)
+	SELECT format('GRANT EXECUTE ON ROUTINE %s TO %s', p.oid::regprocedure, role_name)
 	FROM member m JOIN pg_proc p ON p.oid = m.objid
 	WHERE m.classid = 'pg_proc'::regclass AND p.prorettype NOT IN ('trigger'::regtype, 'fdw_handler'::regtype)
 		-- Volatile functions change something, but for those that read what their
@@ -8785,7 +9674,7 @@ BEGIN
 	FOR routine IN
 		SELECT p.oid FROM pg_proc p WHERE p.pronamespace = 'calpads'::regnamespace
 	LOOP
-		EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', routine);
+		EXECUTE format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', routine);
 	END LOOP;
 END;
 $$;

@@ -49,6 +49,14 @@ static char *sprg_exclude_meal_sources;
 static bool sprg_504_eligibility = true;
 static int	sprg_year_end_window_days = 30;
 static bool sela_fill_lac = true;
+static char *import_directory;
+static int	import_settle_seconds = 2;
+static char *mail_server;
+static char *mail_from;
+static int	mail_attempts = 10;
+static int	mail_history_days = 90;
+static int	job_history_days = 90;
+static char *nightly_mail_recipients;
 
 static const struct config_enum_entry year_end_exits_options[] = {
 	{"off", 0, false},
@@ -184,6 +192,38 @@ define_language_settings(void)
 							 NULL, &sela_fill_lac, true, PGC_USERSET, 0, NULL, NULL, NULL);
 }
 
+static void
+define_count(const char *name, const char *description, int *variable, int value, int lowest, int highest)
+{
+	DefineCustomIntVariable(name, description, NULL, variable, value, lowest, highest, PGC_USERSET, 0,
+							NULL, NULL, NULL);
+}
+
+/* Files from elsewhere, mail and the schedule: spec/transport.md. */
+static void
+define_transport_settings(void)
+{
+	/* What is below it can be read by whoever may import. */
+	DefineCustomStringVariable("calpads.import_directory",
+							   "Directory of the server below which files to import lie; empty is none.",
+							   NULL, &import_directory, "", PGC_SUSET, 0, NULL, NULL, NULL);
+	define_count("calpads.import_settle_seconds",
+				 "Seconds that a file in a folder must be unchanged before it is imported.",
+				 &import_settle_seconds, 2, 0, 3600);
+	define_string("calpads.mail_server", "Server of the wrapper calpads_transport that mail is sent by.",
+				  &mail_server, "", NULL);
+	define_string("calpads.mail_from", "Address of the sender of mail.", &mail_from, "", NULL);
+	define_count("calpads.mail_attempts", "Attempts to send a mail before it is given up.",
+				 &mail_attempts, 10, 1, 1000);
+	define_count("calpads.mail_history_days", "Days that mails are kept after they were sent.",
+				 &mail_history_days, 90, 1, 36500);
+	define_count("calpads.job_history_days", "Days that the runs of jobs are kept.",
+				 &job_history_days, 90, 1, 36500);
+	define_string("calpads.nightly_mail_recipients",
+				  "Addresses that are told of the nightly delta and of jobs that fail, separated by commas.",
+				  &nightly_mail_recipients, "", NULL);
+}
+
 void		_PG_init(void);
 
 void
@@ -193,6 +233,7 @@ _PG_init(void)
 	define_mapping_settings();
 	define_program_settings();
 	define_language_settings();
+	define_transport_settings();
 	MarkGUCPrefixReserved("calpads");
 	copy_format_install();
 }

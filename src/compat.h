@@ -37,6 +37,15 @@
 #define ROLE_PG_WRITE_SERVER_FILES DEFAULT_ROLE_WRITE_SERVER_FILES
 #endif
 
+/* May the role use the foreign server?  16 has one function for all objects. */
+#if PG_VERSION_NUM >= 160000
+#include "catalog/pg_foreign_server.h"
+#define foreign_server_aclcheck(server, role, mode) \
+	object_aclcheck(ForeignServerRelationId, server, role, mode)
+#else
+#define foreign_server_aclcheck pg_foreign_server_aclcheck
+#endif
+
 /* What a ProcessUtility hook gets and passes on. */
 #if PG_VERSION_NUM >= 140000
 #define PROCESS_UTILITY_PARAMETERS \
