@@ -81,9 +81,15 @@ keep_bytes(char *bytes, size_t unit, size_t count, void *context)
 
 /* ---- the end ------------------------------------------------------------ */
 
+/*
+ * libcurl takes its leave of an SSH server, and would wait for the answer as
+ * long as for any other.  A cancelled session does not.
+ */
 void
 transfer_end(Transfer *transfer)
 {
+	if (transfer->easy != NULL)
+		curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, 1L);
 	if (transfer->multi != NULL && transfer->easy != NULL)
 		curl_multi_remove_handle(transfer->multi, transfer->easy);
 	curl_easy_cleanup(transfer->easy);
@@ -209,7 +215,6 @@ set_url(Transfer *transfer, const char *scheme, const char *path)
 				 psprintf("%s://%s%s%s:%d/%s", scheme, is_ipv6 ? "[" : "", server->host, is_ipv6 ? "]" : "",
 						  server->port, path));
 	transfer_set(transfer, CURLOPT_PROTOCOLS_STR, scheme);
-	transfer_set(transfer, CURLOPT_REDIR_PROTOCOLS_STR, "");
 	if (!is_ipv6)
 	{
 		transfer_add(&transfer->addresses, resolve(server));
