@@ -327,6 +327,8 @@ note_reply(Replies *replies, const char *line, size_t length)
 	{
 		size_t		kept = Min(length, LONGEST_REPLY - 1);
 
+		while (kept > 0 && isspace((unsigned char) line[kept - 1]))
+			kept--;
 		for (size_t i = 0; i < kept; i++)
 			replies->complaint[i] = line[i] >= ' ' && line[i] < 0x7f ? line[i] : ' ';
 		replies->complaint[kept] = '\0';

@@ -264,7 +264,7 @@ SKIP:
 	my $started = time;
 	like(outcome("SET statement_timeout = '1s'; SELECT calpads.fetch_file('by_password', 'slow.csv')"),
 		qr/57014: canceling statement due to statement timeout/, 'a cancelled transfer');
-	cmp_ok(time - $started, '<', 3, 'ends at once');
+	cmp_ok(time - $started, '<', 10, 'ends at once');
 	# Nothing at all comes from a server that is stopped, not even a farewell.
 	my $stopper = fork;
 	if ($stopper == 0)
@@ -278,7 +278,7 @@ SKIP:
 	$started = time;
 	like(outcome("SET statement_timeout = '1.5s'; SELECT calpads.fetch_file('by_password', 'slow.csv')"),
 		qr/57014: canceling statement due to statement timeout/, 'a cancelled transfer from a server that hangs');
-	cmp_ok(time - $started, '<', 3.5, 'ends, too');
+	cmp_ok(time - $started, '<', 10, 'ends, too');
 	waitpid $stopper, 0;
 	is(outcome("SET statement_timeout = '1s'; DO 'BEGIN PERFORM calpads.fetch_file(''by_password'', ''slow.csv''); EXCEPTION WHEN query_canceled THEN NULL; END';
 			SET statement_timeout = 0; SELECT length(calpads.fetch_file('by_password', 'students.csv'))"),
