@@ -8159,9 +8159,10 @@ AS $$
 DECLARE
 	reason text := format('due at %s, noticed %s later, which is more than its grace of %s', due_at AT TIME ZONE job.time_zone,
 		date_trunc('minute', as_of - due_at), job.grace);
+	missed bigint := calpads.start_run(job, due_at);
 BEGIN
 	UPDATE calpads.job_run r SET status = 'missed', finished_at = clock_timestamp(), message = reason
-	WHERE r.run_id = calpads.start_run(job, due_at);
+	WHERE r.run_id = missed;
 	PERFORM calpads.tell_of_job(job, 'was missed', reason);
 END;
 $$;
@@ -8245,8 +8246,8 @@ BEGIN
 		RETURN;
 	END IF;
 	UPDATE calpads.job j
-	SET retry_at = CASE WHEN run.attempt < j.max_attempts THEN clock_timestamp()
-			+ CASE run.status WHEN 'interrupted' THEN interval '0' ELSE interval '10 minutes' * power(2, run.attempt - 1) END END
+	SET retry_at = CASE WHEN run.attempt >= j.max_attempts THEN NULL WHEN run.status = 'interrupted' THEN run.started_at
+			ELSE clock_timestamp() + interval '10 minutes' * power(2, run.attempt - 1) END
 	WHERE j.job_id = run.job_id AND j.last_due = run.due_at;
 	SELECT j.* INTO job FROM calpads.job j WHERE j.job_id = run.job_id;
 	IF job.retry_at IS NULL OR run.due_at IS NULL THEN

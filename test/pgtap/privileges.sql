@@ -91,7 +91,7 @@ SELECT is_empty($$
 	UNION ALL
 	SELECT 'wrapper ' || w.fdwname
 	FROM pg_foreign_data_wrapper w, aclexplode(w.fdwacl) AS granted
-	WHERE granted.grantee = 0 AND w.fdwname = 'calpads_fdw'
+	WHERE granted.grantee = 0 AND w.fdwname IN ('calpads_fdw', 'calpads_transport')
 	UNION ALL
 	SELECT 'server ' || s.srvname
 	FROM pg_foreign_server s, aclexplode(s.srvacl) AS granted
@@ -123,7 +123,7 @@ SELECT is_empty($$
 SELECT results_eq($$
 	SELECT name FROM pg_temp.routine
 	WHERE NOT has_function_privilege('privileges_operator', oid, 'EXECUTE') ORDER BY name COLLATE "C"$$,
-	$$VALUES ('calpads.calpads_fdw_handler()'), ('calpads.grant_access(regrole,text)'), ('calpads.prefer_own_row()'),
+	$$VALUES ('calpads.calpads_fdw_handler()'), ('calpads.grant_access(regrole,text)'), ('calpads.prefer_own_row()'), ('calpads.prepare_job()'),
 		('calpads.refresh_reference_data()'), ('calpads.refresh_reference_table(text)')$$,
 	'an operator may call all but what is the server''s or the owner''s');
 SELECT is_empty($$

@@ -48,6 +48,11 @@ $node->safe_psql(
 	INSERT INTO calpads.batch_warning SELECT h.* FROM calpads.batch_held h;
 	SELECT calpads.post_file(file_id) FROM calpads.history_open WHERE batch_id = 2;
 	SELECT calpads.reject_file(file_id, 'no reason given') FROM calpads.history_open WHERE batch_id = 2;
+	-- A job that waits, one that has failed, and mail.
+	INSERT INTO calpads.job (name, process, time_of_day, recipients) VALUES ('nightly', 'NIGHTLY', '02:00', '{dba@district.example}');
+	INSERT INTO calpads.job (name, process, profile, time_of_day, enabled) VALUES ('sped', 'CASEMIS', 'sped', '04:00', true);
+	SELECT calpads.run_job_now('sped');
+	SELECT calpads.queue_mail('{dba@district.example}', 'Subject', 'Body', '[{"name": "a.csv", "content": "aGk="}]');
 	CREATE ROLE reader LOGIN;
 	CREATE ROLE operator LOGIN;
 	SELECT calpads.grant_access('reader', 'reader'), calpads.grant_access('operator', 'operator');
