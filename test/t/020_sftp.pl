@@ -6,7 +6,7 @@ use warnings;
 
 use FindBin;
 use lib $FindBin::RealBin;
-use Fcntl ':mode';
+use IPC::Run ();
 use POSIX 'mkfifo';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -293,6 +293,18 @@ SKIP:
 	select undef, undef, undef, 0.3;
 	like(fetch('by_password', 'students.csv'), qr/08001: could not fetch file "students.csv"(?s:.*)HINT:  Check host and port/, 'a server that is down');
 }
+
+# ---- built without libcurl ----
+
+my $tree = "$FindBin::RealBin/../..";
+mkdir "$folder/build";
+ok( IPC::Run::run([ 'cp', '-r', "$tree/Makefile", "$tree/src", "$folder/build" ])
+	  && IPC::Run::run([ 'sh', '-c', "cd $folder/build && rm -f src/*.o && make WITHOUT_CURL=1 calpads_transport.so" ], '>', '/dev/null', '2>&1'),
+	'without libcurl it can be built');
+$node->safe_psql(
+	'postgres', "CREATE FUNCTION public.fetch(text, text) RETURNS bytea LANGUAGE c AS '$folder/build/calpads_transport', 'calpads_fetch_from_server'");
+like(outcome("SELECT public.fetch('known', 'students.csv')"), qr/0A000: calpads was built without libcurl(?s:.*)HINT:  Install libcurl4-openssl-dev/,
+	'and says what is missing');
 
 # ---- what the log says ----
 
