@@ -68,11 +68,23 @@ url_path(const TransportServer *server, const char *name)
 
 /* ---- errors ------------------------------------------------------------- */
 
+/* A server that accepts a connection and then says nothing is none. */
+static bool
+is_connected(const Transfer *transfer)
+{
+	curl_off_t	microseconds = 0;
+
+	curl_easy_getinfo(transfer->easy, CURLINFO_APPCONNECT_TIME_T, &microseconds);
+	return microseconds > 0;
+}
+
 static int
-sqlstate_of(CURLcode code)
+sqlstate_of(const Transfer *transfer, CURLcode code)
 {
 	switch (code)
 	{
+		case CURLE_OPERATION_TIMEDOUT:
+			return is_connected(transfer) ? ERRCODE_IO_ERROR : ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION;
 		case CURLE_REMOTE_FILE_NOT_FOUND:
 			return ERRCODE_UNDEFINED_FILE;
 		case CURLE_LOGIN_DENIED:
@@ -130,7 +142,7 @@ report_failure(const Transfer *transfer, CURLcode code, const char *name, curl_o
 				(errcode(ERRCODE_UNDEFINED_FILE),
 				 errmsg("there is no file \"%s\" on server \"%s\"", name, server)));
 	ereport(ERROR,
-			(errcode(sqlstate_of(code)),
+			(errcode(sqlstate_of(transfer, code)),
 			 errmsg("could not fetch file \"%s\" from server \"%s\"", name, server),
 			 transfer->size > 0
 			 ? errdetail("%s, after %zu of %lld bytes.", transfer_complaint(transfer, code), transfer->size,

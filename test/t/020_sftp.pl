@@ -6,6 +6,7 @@ use warnings;
 
 use FindBin;
 use lib $FindBin::RealBin;
+use IO::Socket::INET;
 use IPC::Run ();
 use POSIX 'mkfifo';
 use PostgreSQL::Test::Cluster;
@@ -258,6 +259,9 @@ SKIP:
 		CREATE USER MAPPING FOR PUBLIC SERVER impatient OPTIONS (username 'district', password 'correct horse')");
 
 	is(fetch('by_password', 'students.csv'), digest_of("$folder/chroot/students.csv"), 'a file by password');
+	$node->safe_psql('postgres', 'GRANT USAGE ON FOREIGN SERVER impatient TO operator');
+	is(outcome("$as_operator SELECT length(calpads.fetch_file('impatient', 'students.csv')), (SELECT count(*) FROM pg_user_mappings WHERE umoptions IS NOT NULL)"),
+		'10|0', 'an operator uses the mapping for PUBLIC without seeing it');
 	like(fetch('by_password', 'cut.csv'), qr/58030: could not fetch file "cut.csv"(?s:.*)DETAIL:  .*after \d+ of \d+ bytes/,
 		'a connection that is cut: how much came');
 	like(fetch('impatient', 'slow.csv'), qr/58030: could not fetch file "slow.csv"(?s:.*)bytes/, 'a transfer that takes too long');
@@ -288,6 +292,11 @@ SKIP:
 	my $message = fetch('by_password', 'students.csv');
 	like($message, qr/28000: could not fetch file "students.csv"/, 'a wrong password');
 	unlike($message, qr/geheim|district/, 'is not repeated');
+
+	# One that accepts connections and says nothing.
+	my $silent = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1');
+	$node->safe_psql('postgres', sprintf "ALTER SERVER impatient OPTIONS (SET port '%d', SET timeout '60', ADD connect_timeout '1')", $silent->sockport);
+	like(fetch('impatient', 'students.csv'), qr/08001: could not fetch file "students.csv"(?s:.*)timed out/, 'a server that says nothing');
 
 	kill 'TERM', $pid;
 	select undef, undef, undef, 0.3;
