@@ -68,23 +68,14 @@ url_path(const TransportServer *server, const char *name)
 
 /* ---- errors ------------------------------------------------------------- */
 
-/* A server that accepts a connection and then says nothing is none. */
-static bool
-is_connected(const Transfer *transfer)
-{
-	curl_off_t	microseconds = 0;
-
-	curl_easy_getinfo(transfer->easy, CURLINFO_APPCONNECT_TIME_T, &microseconds);
-	return microseconds > 0;
-}
-
 static int
 sqlstate_of(const Transfer *transfer, CURLcode code)
 {
 	switch (code)
 	{
 		case CURLE_OPERATION_TIMEDOUT:
-			return is_connected(transfer) ? ERRCODE_IO_ERROR : ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION;
+			/* A server that accepts a connection and then says nothing is none. */
+			return transfer->answered ? ERRCODE_IO_ERROR : ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION;
 		case CURLE_REMOTE_FILE_NOT_FOUND:
 			return ERRCODE_UNDEFINED_FILE;
 		case CURLE_LOGIN_DENIED:

@@ -326,6 +326,7 @@ transfer_run(Transfer *transfer)
 		if (message->msg == CURLMSG_DONE)
 			result = message->data.result;
 	}
+	transfer->answered = transfer->answered || result == CURLE_OK;
 	check_multi(transfer, curl_multi_remove_handle(transfer->multi, transfer->easy));
 	return result;
 }

@@ -25,6 +25,7 @@ typedef struct Transfer
 	struct curl_slist *headers;
 	curl_mime  *mime;
 	char		error[CURL_ERROR_SIZE];
+	bool		answered;		/* has something succeeded yet? */
 
 	/* what was received, up to max_size: malloc'd, because a callback fills it */
 	char	   *bytes;
