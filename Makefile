@@ -74,13 +74,13 @@ REFERENCE_DATA = $(wildcard src/data/*.tsv)
 SHLIB_LINK = -lcsv -lminizip
 
 # SFTP and SMTP are a library of their own, so that only sessions that use them
-# load libcurl and all it needs.  Without libcurl (or with WITHOUT_CURL=1) their
-# functions say what is missing.
+# load libcurl and all it needs.  Without libcurl, or with one that cannot pin an
+# SSH host by SHA-256, or with WITHOUT_CURL=1, their functions say what is missing.
 TRANSPORT_OBJS = \
 	src/plain_name.o \
 	src/transport_server.o
 CURL_CONFIG ?= curl-config
-CURL_LIBS := $(if $(WITHOUT_CURL),,$(shell $(CURL_CONFIG) --libs 2>/dev/null))
+CURL_LIBS := $(if $(WITHOUT_CURL),,$(shell $(CURL_CONFIG) --checkfor 7.85.0 >/dev/null 2>&1 && $(CURL_CONFIG) --libs))
 ifneq ($(CURL_LIBS),)
 TRANSPORT_OBJS += \
 	src/mail_header.o \

@@ -16,7 +16,7 @@ say_what_is_missing(void)
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			 errmsg("calpads was built without libcurl, so it cannot talk with other servers"),
-			 errhint("Install libcurl4-openssl-dev and build the extension again; until then, files can come from a folder of "
+			 errhint("Install libcurl4-openssl-dev (7.85 or newer) and build the extension again; until then, files can come from a folder of "
 					 "the server, and calpads.mail can be sent by another program.")));
 }
 
