@@ -8090,6 +8090,14 @@ CREATE FUNCTION calpads.job_lock(job_id bigint) RETURNS bigint
 COMMENT ON FUNCTION calpads.job_lock(bigint) IS
 	'key of the advisory lock that a session has as long as it runs the job';
 
+-- Errors of the classes 22 and 23 repeat values, which may be a student's; our
+-- own refusals of that class do not.
+CREATE FUNCTION calpads.error_summary(sqlstate text, message text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	RETURN CASE WHEN sqlstate ~ '^2[23]' AND sqlstate <> '22023' THEN 'error ' || sqlstate ELSE message END;
+COMMENT ON FUNCTION calpads.error_summary(text, text) IS 'what may be said of an error in a mail: its message, or only its SQLSTATE';
+
 CREATE FUNCTION calpads.tell_of_job(job calpads.job, subject text, body text) RETURNS bigint
 	LANGUAGE sql
 	SET search_path = pg_catalog, pg_temp
@@ -8250,10 +8258,10 @@ BEGIN
 			ELSE clock_timestamp() + interval '10 minutes' * power(2, run.attempt - 1) END
 	WHERE j.job_id = run.job_id AND j.last_due = run.due_at;
 	SELECT j.* INTO job FROM calpads.job j WHERE j.job_id = run.job_id;
-	IF job.retry_at IS NULL OR run.due_at IS NULL THEN
+	-- A process that has recorded its failure has also told of it.
+	IF result IS NULL AND (job.retry_at IS NULL OR run.due_at IS NULL) THEN
 		PERFORM calpads.tell_of_job(job, 'failed', format(E'Attempts: %s\nReason: %s\nSee run %s in calpads.job_run.', run.attempt,
-			-- Errors of these classes repeat values, which may be a student's.
-			CASE WHEN run.sqlstate ~ '^2[23]' AND run.sqlstate <> '22023' THEN 'error ' || run.sqlstate ELSE run.message END, run.run_id));
+			calpads.error_summary(run.sqlstate, run.message), run.run_id));
 	END IF;
 END;
 $$;
@@ -8298,9 +8306,12 @@ BEGIN
 	SELECT r.* INTO run FROM calpads.job_run r WHERE r.run_id = run_started_job.run_id;
 	BEGIN
 		result := calpads.call_process(run.process, run.profile);
-		outcome := CASE WHEN result ->> 'status' = 'failed' THEN 'failed' WHEN result ->> 'status' IN ('warning', 'warnings', 'held')
-			THEN 'warning' ELSE 'succeeded' END;
-		failure := CASE WHEN outcome <> 'succeeded' THEN coalesce(result ->> 'message', result ->> 'error', 'see the result') END;
+		outcome := CASE
+			WHEN result ->> 'status' = 'failed' THEN 'failed'
+			WHEN result ->> 'status' IN ('warning', 'warnings', 'held', 'expired') THEN 'warning'
+			ELSE 'succeeded' END;
+		failure := CASE WHEN outcome <> 'succeeded'
+			THEN coalesce(result ->> 'message', format('the process has recorded itself as %s', result ->> 'status')) END;
 	EXCEPTION
 		WHEN query_canceled THEN
 			cancelled := true;
@@ -8484,8 +8495,8 @@ BEGIN
 			message := SQLERRM;
 		WHEN OTHERS THEN
 			outcome := 'failed';
-			message := format('error %s', SQLSTATE);
-			RAISE WARNING USING MESSAGE = format('the nightly %s extract of LEA %s failed', process, lea), DETAIL = SQLERRM;
+			message := calpads.error_summary(SQLSTATE, SQLERRM);
+			RAISE WARNING USING MESSAGE = format('the nightly %s extract of LEA %s failed', process, lea), DETAIL = message;
 	END;
 	IF outcome IN ('refused', 'failed') THEN
 		batch_id := NULL;
