@@ -7746,6 +7746,25 @@ COMMENT ON FUNCTION calpads.fetch_file(text, text) IS
 	'a file to import: location is ''folder:'' and a folder below the directory of calpads.import_directory, or the name of an '
 	'SFTP server of the wrapper calpads_transport; a file that is not there is undefined_file (58P01)';
 
+-- What is done must not be undone because a setting holds no address.
+CREATE FUNCTION calpads.announce(recipients text[], subject text, body text) RETURNS bigint
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN calpads.queue_mail(coalesce(recipients, string_to_array(calpads.setting('nightly_mail_recipients'), ',')), subject, body);
+EXCEPTION
+	WHEN invalid_parameter_value THEN
+		RAISE WARNING USING
+			MESSAGE = format('no mail about this was queued: %s', SQLERRM),
+			DETAIL = subject,
+			HINT = 'Look at the recipients of the job, or at the setting calpads.nightly_mail_recipients.';
+		RETURN NULL;
+END;
+$$;
+COMMENT ON FUNCTION calpads.announce(text[], text, text) IS
+	'queues a mail, for calpads.nightly_mail_recipients where no recipients are given; when it cannot be queued, that is a warning';
+
 -- Sending mail ------------------------------------------------------------------
 
 CREATE FUNCTION calpads.deliver_mail(
@@ -7847,7 +7866,7 @@ DECLARE
 	mail calpads.mail;
 	attempt record;
 BEGIN
-	IF calpads.setting('mail_server') = '' THEN
+	IF calpads.setting('mail_server') = '' OR calpads.setting('mail_from') = '' THEN
 		RETURN NULL;
 	END IF;
 	SELECT m.* INTO mail
@@ -7864,7 +7883,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION calpads.send_next_mail() IS
-	'tries the mail that has waited longest and gives its row as it is then; null: none is due, or there is no calpads.mail_server';
+	'tries the mail that has waited longest and gives its row as it is then; null: none is due, or calpads.mail_server or calpads.mail_from is not set';
 
 CREATE FUNCTION calpads.send_mail(max integer DEFAULT 100,
 	OUT sent bigint, OUT postponed bigint, OUT failed bigint, OUT refused bigint)
@@ -8102,8 +8121,7 @@ CREATE FUNCTION calpads.tell_of_job(job calpads.job, subject text, body text) RE
 	LANGUAGE sql
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT calpads.queue_mail(coalesce(job.recipients, string_to_array(calpads.setting('nightly_mail_recipients'), ',')),
-		format('calpads: job "%s" %s', job.name, subject),
+	SELECT calpads.announce(job.recipients, format('calpads: job "%s" %s', job.name, subject),
 		format(E'Job: %s\nProcess: %s%s\nDatabase: %s\n\n%s\n', job.name, job.process, ' ' || job.profile, current_database(), body))
 $$;
 COMMENT ON FUNCTION calpads.tell_of_job(calpads.job, text, text) IS
@@ -8370,7 +8388,13 @@ BEGIN
 		EXIT WHEN NOT go_on;
 	END LOOP;
 	PERFORM calpads.shorten_job_history();
-	PERFORM calpads.send_mail() WHERE calpads.setting('mail_server') <> '';
+	-- Mail that cannot be sent must not undo what was done.
+	BEGIN
+		PERFORM calpads.send_mail() WHERE calpads.setting('mail_server') <> '';
+	EXCEPTION
+		WHEN OTHERS THEN
+			RAISE WARNING USING MESSAGE = format('no mail was sent: %s', SQLERRM);
+	END;
 END;
 $$;
 COMMENT ON FUNCTION calpads.run_due_jobs(timestamptz) IS
@@ -8533,8 +8557,7 @@ BEGIN
 		attention := attention OR outcome IN ('refused', 'failed');
 		RETURN NEXT;
 	END LOOP;
-	PERFORM calpads.queue_mail(string_to_array(calpads.setting('nightly_mail_recipients'), ','),
-		'calpads: nightly delta' || CASE WHEN attention THEN ', needs attention' ELSE '' END,
+	PERFORM calpads.announce(NULL, 'calpads: nightly delta' || CASE WHEN attention THEN ', needs attention' ELSE '' END,
 		format(E'Database: %s\nTime: %s\n\n%s\n', current_database(),
 			to_char(calpads.california_time(clock_timestamp()), 'MM/DD/YYYY HH24:MI'),
 			coalesce(nullif(array_to_string(lines, E'\n'), ''), 'No LEA has a file from CALPADS yet (calpads.load_ods).')));

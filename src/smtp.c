@@ -122,7 +122,7 @@ check_mail(const Mail *mail)
 {
 	if (!is_address(mail->sender))
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the sender of mail is not an address"),
 				 errhint("The setting calpads.mail_from names it, as calpads@example.org.")));
 	for (int i = 0; i < mail->recipient_count; i++)
@@ -417,8 +417,9 @@ PG_FUNCTION_INFO_V1(calpads_deliver_mail);
  * → (delivered text[], refused text[], error text)
  *
  * What goes wrong in the talk is the error of the result, not an exception.
- * Errors: 22023 a text that would be a header or command of its own; those of
- * find_transport_server; 42501 a mail that would be sent in clear; 57014.
+ * Errors: 22023 a text that would be a header or command of its own; 55000 no
+ * address of a sender; those of find_transport_server; 42501 a mail that would
+ * be sent in clear; 57014.
  */
 Datum
 calpads_deliver_mail(PG_FUNCTION_ARGS)

@@ -1,7 +1,7 @@
 -- The schedule: when a job is due, and what is recorded of its runs.
 
 BEGIN;
-SELECT plan(69);
+SELECT plan(71);
 SET LOCAL timezone = 'UTC';
 SET LOCAL client_min_messages = error;
 
@@ -113,6 +113,14 @@ SELECT is((SELECT count(*) FROM calpads.job_run), 1::bigint, 'but the last one o
 INSERT INTO calpads.job_run (job_id, job, process, status) SELECT job_id, name, process, 'started' FROM calpads.job;
 SELECT calpads.finish_run(max(run_id), 'failed', '22007', 'invalid input syntax for type date: "Zzyzxqua"', NULL) FROM calpads.job_run;
 SELECT is((SELECT count(*) FROM calpads.mail WHERE body ~ 'error 22007' AND body !~ 'Zzyzxqua'), 1::bigint, 'a mail repeats no value');
+
+-- A setting that holds no address.
+SELECT set_config('calpads.nightly_mail_recipients', 'nobody', true);
+UPDATE calpads.job SET enabled = true, last_due = NULL, grace = '2 hours';
+UPDATE calpads.job SET scheduled_since = '2026-03-01 12:00-08';
+SELECT is(pg_temp.runs('2026-03-10 04:01-07'), 'nightly succeeded 2026-03-10 11:00:00+00 1', 'keeps no job from being run');
+SELECT is(pg_temp.runs('2026-03-11 16:01-07'), '-', 'nor from being recorded as missed');
+SELECT set_config('calpads.nightly_mail_recipients', 'dba@district.example', true);
 
 -- The nightly delta ----------------------------------------------------------------------
 

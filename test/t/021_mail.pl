@@ -45,6 +45,11 @@ is( outcome(
 		UPDATE calpads.mail SET next_attempt_at = now(); SELECT calpads.send_mail();
 		SELECT status, attempts FROM calpads.mail"),
 	"(0,1,0,0)\n(0,0,1,0)\nfailed|3", 'until it is given up');
+$node->safe_psql('postgres', "UPDATE calpads.mail SET status = 'queued', next_attempt_at = now()");
+like(outcome("SET calpads.mail_server = 'nowhere'; SET calpads.mail_from = 'nobody'; SELECT calpads.send_mail()"), qr/55000: the sender of mail is not an address/,
+	'a wrong setting is an error');
+is(outcome("SET calpads.mail_server = 'missing'; SET client_min_messages = error; SELECT count(*) FROM calpads.run_due_jobs()"), '0', 'but not for the jobs');
+is(outcome('SELECT status, attempts FROM calpads.mail'), 'queued|3', 'nor does a mail suffer from it');
 $node->safe_psql('postgres', 'DELETE FROM calpads.mail');
 
 unless (has_python_module('aiosmtpd'))
