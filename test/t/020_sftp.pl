@@ -254,7 +254,7 @@ SKIP:
 		'postgres', "CREATE SERVER by_password FOREIGN DATA WRAPPER calpads_transport
 			OPTIONS (type 'sftp', host 'localhost', port '$port', host_key_sha256 '$pin', settle_seconds '0');
 		CREATE SERVER impatient FOREIGN DATA WRAPPER calpads_transport
-			OPTIONS (type 'sftp', host 'localhost', port '$port', host_key_sha256 '$pin', settle_seconds '0', timeout '1');
+			OPTIONS (type 'sftp', host 'localhost', port '$port', host_key_sha256 '$pin', settle_seconds '0', timeout '3');
 		CREATE USER MAPPING FOR CURRENT_USER SERVER by_password OPTIONS (username 'district', password 'correct horse');
 		CREATE USER MAPPING FOR PUBLIC SERVER impatient OPTIONS (username 'district', password 'correct horse')");
 
