@@ -3532,7 +3532,9 @@ BEGIN ATOMIC
 			JOIN calpads.load l ON l.lea = f.lea AND l.load_id = ANY (loads)
 			JOIN calpads.extract_record r ON r.file_id = f.file_id
 		WHERE r.transaction_type <> 'D' AND split_part(r.line, '^', 25) <> ''
-			-- An exit that CALPADS had already has done its work.
+			-- An exit that CALPADS had already has done its work, and one before the
+			-- start (N470 in place of a deletion) ends nothing.
+			AND split_part(r.line, '^', 25) >= split_part(r.line, '^', 22)
 			AND (r.changed = '{}' OR r.changed ?| ARRAY['enrollment_exit_date', 'student_exit_reason_code'])
 	), leaves AS (
 		SELECT l.load_id, l.ssid, l.school_of_attendance, array_agg(l.place) AS places,

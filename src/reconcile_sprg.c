@@ -145,14 +145,16 @@ reason_of_change(const PictureRow *before, const PictureRow *record, uint64_t ch
 
 /*
  * Where CALPADS has closed the row by itself, the open row of the SIS is no
- * wish to open it again (section 4.4).
+ * wish to open it again (section 4.4), unless the student came back and an
+ * enrollment carries the open row.
  */
 static const PictureRow *
 without_reopening(const Work *work, const PictureRow *before, const PictureRow *target)
 {
 	PictureRow *row;
 
-	if (target->end != ROW_OPEN || !program_was_closed(work->book, before, work->student->stays))
+	if (target->end != ROW_OPEN || !program_was_closed(work->book, before, work->student->stays) ||
+		program_is_covered(work->book, target, work->student->stays, STAY_COMING))
 		return target;
 	row = row_copy(work->arena, target);
 	row->end = before->end;

@@ -216,7 +216,7 @@ is_wanted(const StudentState *student, const Row *held, const Row *expected, int
 {
 	if (field == SPRG_UNACCOMPANIED || field == SPRG_RUNAWAY)
 		return says(held, field, "Y");
-	if (field != SPRG_END_DATE || expected->end != ROW_OPEN)
+	if (field != SPRG_END_DATE || expected->end != ROW_OPEN || is_carried(expected, student->stays))
 		return false;
 	for (const CarryingStay *stay = student->stays; stay != NULL; stay = stay->next)
 		if (stay->end == held->end && says(held, SPRG_SCHOOL, stay->school) &&

@@ -57,6 +57,8 @@ static const Case cases[] = {
 	"A p0820-p0605 E155;A 0820- -", "1:E A 108 p0901-p0605, 2:U A 108 0820-"},
 	{"CALPADS has closed it with the exit", "A 108 0901-1003", "A 108 0901-", "A 0820-1003 E140", ""},
 	{"CALPADS does not close at an E155", "A 108 0901-1003", "A 108 0901-", "A 0820-1003 E155", "1:U A 108 0901-"},
+	{"but the student came back", "A 181 0901-1003", "A 181 0901-", "A 0820-1003 E140;A 1020- -",
+	"1:U A 181 0901-"},
 	{"it closes no eligibility", "A 127 0901-1003", "A 127 0901-", "A 0820-1003 E140", "1:U A 127 0901-"},
 	{"the student went to another school", "A 108 0901-1003", "A 108 0901-1003;B 108 1006-",
 	"A 0820-1003 T160;B 1006- -", "1:U B 108 1006-"},
