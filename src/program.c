@@ -249,10 +249,6 @@ program_was_closed(const ProgramBook *book, const PictureRow *row, const Stay *s
 {
 	if (row->end == ROW_OPEN)
 		return false;
-	/* Who came back to the school is in the program again. */
-	for (const Stay *stay = stays; stay != NULL; stay = stay->next)
-		if (stay->start > row->end && row_has(row, SPRG_SCHOOL, stay->school))
-			return false;
 	for (const Stay *stay = stays; stay != NULL; stay = stay->next)
 		if (stay->posted && stay->end == row->end && row_has(row, SPRG_SCHOOL, stay->school) &&
 			!leaves_open(book, row, stay))
