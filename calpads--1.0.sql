@@ -18,6 +18,7 @@
 --  13. The legacy full extracts of SENR and SPRG: one file, as it was before 2022
 --  13a. English language acquisition: what CALPADS holds, and the difference
 --  14. Mail, files from other servers, and the schedule
+--  14a. Student programs from Illuminate: programs.txt
 --  14. The sample district
 --  15. Privileges: nothing for PUBLIC, two roles' worth on request
 
@@ -553,7 +554,8 @@ school AS MATERIALIZED (
 	SELECT sc, cds_school COLLATE "C" AS cds_school, lea COLLATE "C" AS lea, selected FROM calpads.school_list(@schema_literal@)
 ),
 program AS MATERIALIZED (
-	SELECT program COLLATE "C" AS code, membership = '3' AS is_participation FROM calpads.offered_programs()
+	SELECT program COLLATE "C" AS code, membership = '3' AS is_participation, calpads.program_is_from_isi(program) AS from_isi
+	FROM calpads.offered_programs()
 ),
 code_map AS MATERIALIZED (
 	SELECT jsonb_object_agg(local_code, code) FILTER (WHERE local_set = 'FRE.CD') AS meal,
@@ -667,8 +669,48 @@ plan_504 AS MATERIALIZED (
 gifted AS MATERIALIZED (
 	SELECT DISTINCT gte.id FROM @schema@.gte WHERE gte.id IS NOT NULL AND gte.esd IS NOT NULL
 ),
+/*
+ * Records from Illuminate, where the setting calpads.program_source says so.
+ * Dates (spec/illuminate_programs.md section 7): each falls back to the one of
+ * the other pair when it is empty, an end only if it is not before the start.
+ * What the file has no column for comes from the student's newest PGM row.
+ */
+isi_school AS (
+	SELECT DISTINCT ON (cds_school) cds_school, sc FROM school ORDER BY cds_school, selected DESC, sc
+),
+isi_detail AS (
+	SELECT DISTINCT ON (pgm.pid, btrim(pgm.cd::text)) pgm.pid, btrim(pgm.cd::text) COLLATE "C" AS code, pgm.ty, pgm.hdt, pgm.uy, pgm.ry
+	FROM @schema@.pgm
+	JOIN program ON program.code = btrim(pgm.cd::text) COLLATE "C" AND program.from_isi
+	WHERE pgm.del IS NOT TRUE
+	ORDER BY pgm.pid, btrim(pgm.cd::text), coalesce(pgm.esd, pgm.psd) DESC NULLS LAST, pgm.sq DESC
+),
+isi_record AS (
+	SELECT isi.record_id, isi.student_id, program.code, program.is_participation, isi.site_id,
+		-- A site whose school LOC does not have is shown as one that does not exist.
+		CASE WHEN isi.site_id IS NOT NULL THEN coalesce(isi_school.sc, -1) END AS sc,
+		CASE WHEN program.is_participation THEN coalesce(isi.program_start_date, isi.eligibility_start_date)
+			ELSE coalesce(isi.eligibility_start_date, isi.program_start_date) END AS start_date,
+		CASE WHEN program.is_participation THEN isi.program_end_date ELSE isi.eligibility_end_date END AS own_end,
+		CASE WHEN program.is_participation THEN isi.eligibility_end_date ELSE isi.program_end_date END AS other_end
+	FROM calpads.isi_program AS isi
+	JOIN calpads.isi_code ON isi_code.program_id = isi.program_id
+	JOIN program ON program.code = btrim(isi_code.calpads_code) AND program.from_isi
+	LEFT JOIN calpads.isi_site_list(@schema_literal@) AS site ON site.site_id COLLATE "C" = isi.site_id
+	LEFT JOIN isi_school ON isi_school.cds_school = site.cds_school COLLATE "C"
+),
 source_record AS (
-	SELECT 'PGM' AS source, pgm.pid AS student_id, program.code, program.is_participation, nullif(pgm.scl, 0) AS sc,
+	SELECT 'ISI' AS source, isi.record_id AS source_id, isi.site_id AS site, isi.student_id, isi.code, isi.is_participation, isi.sc,
+		isi.start_date, coalesce(isi.own_end, CASE WHEN isi.other_end >= isi.start_date THEN isi.other_end END) AS end_date,
+		'calpads.isi_program' AS start_column, 'calpads.isi_program' AS end_column,
+		nullif(btrim(isi_detail.ty::text), '') AS program_type,
+		nullif(btrim(isi_detail.hdt::text), '') AS dwelling_type,
+		nullif(upper(btrim(isi_detail.uy::text)), '') AS unaccompanied,
+		coalesce(nullif(upper(btrim(isi_detail.ry::text)), ''), 'N') AS runaway
+	FROM isi_record AS isi
+	LEFT JOIN isi_detail ON isi_detail.pid = isi.student_id AND isi_detail.code = isi.code
+	UNION ALL
+	SELECT 'PGM', NULL, NULL, pgm.pid AS student_id, program.code, program.is_participation, nullif(pgm.scl, 0) AS sc,
 		CASE WHEN program.is_participation THEN pgm.psd ELSE pgm.esd END AS start_date,
 		CASE WHEN program.is_participation THEN pgm.ped ELSE pgm.eed END AS end_date,
 		CASE WHEN program.is_participation THEN 'PGM.PSD' ELSE 'PGM.ESD' END AS start_column,
@@ -678,31 +720,31 @@ source_record AS (
 		nullif(upper(btrim(pgm.uy::text)), '') AS unaccompanied,
 		coalesce(nullif(upper(btrim(pgm.ry::text)), ''), 'N') AS runaway
 	FROM @schema@.pgm
-	JOIN program ON program.code = btrim(pgm.cd::text) COLLATE "C"
+	JOIN program ON program.code = btrim(pgm.cd::text) COLLATE "C" AND NOT program.from_isi
 	WHERE pgm.del IS NOT TRUE
 		-- Meals are in FRE only.
 		AND program.code NOT IN ('181', '182')
 		AND NOT (program.code = '101' AND pgm.pid IN (SELECT plan_504.id FROM plan_504))
 		AND NOT (program.code = '127' AND pgm.pid IN (SELECT gifted.id FROM gifted))
 	UNION ALL
-	SELECT 'FOF', fof.id, program.code, program.is_participation, NULL, fof.sd, fof.ed, 'FOF.SD', 'FOF.ED', NULL, NULL, NULL, NULL
+	SELECT 'FOF', NULL, NULL, fof.id, program.code, program.is_participation, NULL, fof.sd, fof.ed, 'FOF.SD', 'FOF.ED', NULL, NULL, NULL, NULL
 	FROM @schema@.fof
-	JOIN program ON program.code = '101'
+	JOIN program ON program.code = '101' AND NOT program.from_isi
 	WHERE fof.del IS NOT TRUE
 	UNION ALL
-	SELECT 'GTE', gte.id, program.code, program.is_participation, NULL, gte.esd, gte.eed, 'GTE.ESD', 'GTE.EED', NULL, NULL, NULL, NULL
+	SELECT 'GTE', NULL, NULL, gte.id, program.code, program.is_participation, NULL, gte.esd, gte.eed, 'GTE.ESD', 'GTE.EED', NULL, NULL, NULL, NULL
 	FROM @schema@.gte
-	JOIN program ON program.code = '127'
+	JOIN program ON program.code = '127' AND NOT program.from_isi
 	WHERE gte.id IN (SELECT gifted.id FROM gifted)
 	UNION ALL
-	SELECT 'FRE', fre.id, program.code, program.is_participation, NULL, fre.esd, fre.eed, 'FRE.ESD', 'FRE.EED', NULL, NULL, NULL, NULL
+	SELECT 'FRE', NULL, NULL, fre.id, program.code, program.is_participation, NULL, fre.esd, fre.eed, 'FRE.ESD', 'FRE.EED', NULL, NULL, NULL, NULL
 	FROM @schema@.fre
 	CROSS JOIN setting
 	CROSS JOIN code_map
 	-- A local code means F or R; other values are not reported.
 	CROSS JOIN LATERAL (SELECT upper(btrim(fre.cd::text)) AS code) AS local
 	JOIN program ON program.code = CASE coalesce(code_map.meal ->> local.code, local.code)
-		WHEN 'F' THEN '181' WHEN '181' THEN '181' WHEN 'R' THEN '182' WHEN '182' THEN '182' END
+		WHEN 'F' THEN '181' WHEN '181' THEN '181' WHEN 'R' THEN '182' WHEN '182' THEN '182' END AND NOT program.from_isi
 	WHERE fre.del IS NOT TRUE
 		AND coalesce(nullif(upper(btrim(fre.src::text)), '') <> ALL (setting.excluded_sources), true)
 ),
@@ -813,17 +855,17 @@ misplaced AS (
 	ORDER BY entered.number, stay.start_date DESC
 ),
 located AS (
-	SELECT number, source, student_id, code, is_participation, sc, start_date, end_date, start_column, end_column, program_type,
+	SELECT number, source, source_id, site, student_id, code, is_participation, sc, start_date, end_date, start_column, end_column, program_type,
 		dwelling_type, unaccompanied, was_unaccompanied, was_runaway, school_unknown, school, lea, stay_start,
 		reported_start, reported_end, start_rule, end_rule, false AS is_misplaced
 	FROM participation
 	UNION ALL
-	SELECT number, source, student_id, code, is_participation, sc, start_date, end_date, start_column, end_column, program_type,
+	SELECT number, source, source_id, site, student_id, code, is_participation, sc, start_date, end_date, start_column, end_column, program_type,
 		dwelling_type, unaccompanied, was_unaccompanied, was_runaway, school_unknown, school, lea, stay_start,
 		reported_start, reported_end, start_rule, end_rule, false
 	FROM eligibility
 	UNION ALL
-	SELECT number, source, student_id, code, is_participation, sc, start_date, end_date, start_column, end_column, program_type,
+	SELECT number, source, source_id, site, student_id, code, is_participation, sc, start_date, end_date, start_column, end_column, program_type,
 		dwelling_type, unaccompanied, was_unaccompanied, was_runaway, school_unknown, school, lea, stay_start,
 		start_date, end_date, NULL, NULL, true
 	FROM misplaced
@@ -864,7 +906,7 @@ compared AS (
 ),
 record AS (
 	SELECT compared.*, person.ssid, person.first_name, person.last_name, person.birth_date, person.gender,
-		coalesce(compared.sc, school_number.sc) AS reported_sc,
+		coalesce(nullif(compared.sc, -1), school_number.sc) AS reported_sc,
 		lea IS NULL AS lea_missing,
 		start_date IS NULL AS start_missing,
 		coalesce(end_date < start_date, false) AS end_impossible,
@@ -916,6 +958,7 @@ SELECT
 	student_id,
 	reported_sc AS sc,
 	source COLLATE "C" AS source,
+	source_id,
 	start_date AS entered_start,
 	end_date AS entered_end,
 	nullif(concat_ws(' ', start_rule, CASE WHEN NOT end_impossible THEN end_rule END), '') COLLATE "C" AS date_rule,
@@ -924,11 +967,12 @@ SELECT
 		THEN jsonb_path_query_array(jsonb_build_array(
 			CASE WHEN lea_missing THEN calpads.problem('reporting_lea', 'GERR0001', NULL,
 				'The county and district code of the reporting LEA is blank.', 'LOC.CC and LOC.DC') END,
-			CASE WHEN school_unknown THEN calpads.problem('school_of_attendance', 'IVR0002', sc::text,
-				format('The program record names school %s, which does not exist.', sc), source || '.SCL')
-			WHEN is_misplaced THEN calpads.problem('school_of_attendance', 'GERR0005', sc::text,
-				format('The program record names school %s, where the student has no enrollment at that time.', sc),
-				source || '.SCL, or ENR') END,
+			CASE WHEN school_unknown THEN calpads.problem('school_of_attendance', 'IVR0002', coalesce(site, sc::text),
+				format('The program record names school %s, which does not exist.', coalesce(site, sc::text)),
+				CASE WHEN source = 'ISI' THEN 'calpads.isi_site' ELSE source || '.SCL' END)
+			WHEN is_misplaced THEN calpads.problem('school_of_attendance', 'GERR0005', coalesce(site, sc::text),
+				format('The program record names school %s, where the student has no enrollment at that time.', coalesce(site, sc::text)),
+				CASE WHEN source = 'ISI' THEN 'calpads.isi_program' ELSE source || '.SCL' END || ', or ENR') END,
 			CASE WHEN start_missing THEN calpads.problem('education_program_membership_start_date', 'GERR0001', NULL,
 				format('The record of program %s has no start date.', code), start_column) END,
 			CASE WHEN end_impossible THEN calpads.problem('education_program_membership_end_date', 'PROGRAM_END_BEFORE_START', end_date::text,
@@ -8631,6 +8675,1908 @@ END;
 $$;
 COMMENT ON FUNCTION calpads.remove_dispatcher() IS
 	'takes the current user''s job out of pg_cron; false: there was none';
+
+-- ---------------------------------------------------------------------------
+-- 14a. Student programs from Illuminate: programs.txt
+--
+-- Spec: spec/illuminate_programs.md.  A file is read into temporary tables,
+-- every row is judged there, and only then the records are changed: so a dry
+-- run is the same run without its last step.  What is [proposal] in the spec
+-- is built as proposed.
+-- ---------------------------------------------------------------------------
+
+CREATE TABLE calpads.isi_code (
+	program_id text COLLATE "C" PRIMARY KEY,
+	name text,
+	calpads_code text COLLATE "C",
+	system_key text COLLATE "C"
+);
+COMMENT ON TABLE calpads.isi_code IS
+	'the code table Student Programs of the district: what a Program ID of programs.txt means';
+COMMENT ON COLUMN calpads.isi_code.program_id IS 'code key, as the file writes it';
+COMMENT ON COLUMN calpads.isi_code.name IS 'name of the program';
+COMMENT ON COLUMN calpads.isi_code.calpads_code IS 'education program code of CALPADS, as 127; null: not reported';
+COMMENT ON COLUMN calpads.isi_code.system_key IS 'what the program means to the system itself: 504_plan lights calpads.alert_504';
+
+CREATE TABLE calpads.isi_site (
+	site_id text COLLATE "C" PRIMARY KEY,
+	cds_school text COLLATE "C" NOT NULL
+);
+COMMENT ON TABLE calpads.isi_site IS
+	'schools by the Site ID of programs.txt; without any row a Site ID is the school''s number in LOC, or its CALPADS code';
+COMMENT ON COLUMN calpads.isi_site.site_id IS 'Site ID, as the file writes it';
+COMMENT ON COLUMN calpads.isi_site.cds_school IS 'county-district-school code; its last seven digits are CALPADS'' code of the school';
+
+CREATE TABLE calpads.isi_column (
+	position integer PRIMARY KEY CHECK (position BETWEEN 1 AND 128),
+	name text COLLATE "C" NOT NULL UNIQUE
+);
+COMMENT ON TABLE calpads.isi_column IS
+	'columns of the district''s programs.txt where it has no header row; without any row they are those of layout isi_programs';
+COMMENT ON COLUMN calpads.isi_column.position IS 'number of the column, from 1; numbers may be left out';
+COMMENT ON COLUMN calpads.isi_column.name IS 'name of the field in layout isi_programs';
+
+CREATE TABLE calpads.isi_program (
+	record_id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+	student_id integer NOT NULL,
+	import_student_id text COLLATE "C" NOT NULL,
+	program_id text COLLATE "C" NOT NULL,
+	site_id text COLLATE "C",
+	program_start_date date,
+	program_end_date date,
+	eligibility_start_date date,
+	eligibility_end_date date,
+	academic_year text COLLATE "C",
+	import_id bigint,
+	line_no bigint,
+	CHECK (num_nulls(program_start_date, eligibility_start_date) < 2)
+);
+/*
+ * The key of section 3, in which an empty site is a value like others; the
+ * eligibility start takes part where there is no program start.  (NULLS NOT
+ * DISTINCT would say the same of fewer versions of PostgreSQL.)
+ */
+CREATE UNIQUE INDEX isi_program_key ON calpads.isi_program (student_id, program_id, (coalesce(site_id, '')),
+	(coalesce(program_start_date, '-infinity')),
+	(CASE WHEN program_start_date IS NULL THEN eligibility_start_date ELSE '-infinity' END));
+COMMENT ON TABLE calpads.isi_program IS
+	'student programs from programs.txt; the key is student, program, site (null being a value) and program start date';
+COMMENT ON COLUMN calpads.isi_program.record_id IS 'number of the record; sis.sprg shows it as source_id';
+COMMENT ON COLUMN calpads.isi_program.student_id IS 'STU.ID';
+COMMENT ON COLUMN calpads.isi_program.import_student_id IS 'Import Student ID';
+COMMENT ON COLUMN calpads.isi_program.program_id IS 'code key: calpads.isi_code';
+COMMENT ON COLUMN calpads.isi_program.site_id IS 'site: calpads.isi_site; null: the school follows the enrollments';
+COMMENT ON COLUMN calpads.isi_program.academic_year IS 'as 2025-2026; what cannot be read as a school year is kept as it came';
+COMMENT ON COLUMN calpads.isi_program.import_id IS 'the import that made the record: calpads.program_import';
+COMMENT ON COLUMN calpads.isi_program.line_no IS 'the line of its file: calpads.program_import_row';
+
+CREATE TABLE calpads.program_import (
+	import_id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+	status text NOT NULL CHECK (status IN ('running', 'ok', 'warnings', 'held', 'failed', 'unchanged_file', 'expired', 'inactive', 'undone')),
+	rows_read bigint NOT NULL DEFAULT 0,
+	inserted bigint NOT NULL DEFAULT 0,
+	updated bigint NOT NULL DEFAULT 0,
+	closed bigint NOT NULL DEFAULT 0,
+	unchanged bigint NOT NULL DEFAULT 0,
+	held bigint NOT NULL DEFAULT 0,
+	unmatched bigint NOT NULL DEFAULT 0,
+	rejected bigint NOT NULL DEFAULT 0,
+	skipped bigint NOT NULL DEFAULT 0,
+	warned bigint NOT NULL DEFAULT 0,
+	not_in_file bigint NOT NULL DEFAULT 0,
+	dry_run boolean NOT NULL DEFAULT false,
+	profile text,
+	file_name text NOT NULL,
+	sha256 text COLLATE "C",
+	bytes bigint,
+	has_header boolean,
+	notes jsonb NOT NULL DEFAULT '[]',
+	circumstances text,
+	records bigint,
+	started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	finished_at timestamptz,
+	imported_by text NOT NULL DEFAULT session_user,
+	undone_at timestamptz,
+	undone_by text
+);
+COMMENT ON TABLE calpads.program_import IS 'runs of the programs.txt import, also dry ones';
+COMMENT ON COLUMN calpads.program_import.status IS
+	'ok; warnings (some rows ask for a look); held (a scheduled run over its limits: nothing was changed); failed; unchanged_file '
+	'(the bytes of the last import: nothing was done); expired or inactive (profile out of its dates); undone';
+COMMENT ON COLUMN calpads.program_import.rows_read IS 'rows of the file, without header and blank lines; the sum of the next eight';
+COMMENT ON COLUMN calpads.program_import.closed IS 'records that got an end';
+COMMENT ON COLUMN calpads.program_import.held IS 'rows that wait for calpads.decide_program_row()';
+COMMENT ON COLUMN calpads.program_import.unmatched IS 'rows of students whom the SIS does not have: calpads.program_candidate';
+COMMENT ON COLUMN calpads.program_import.skipped IS 'rows that a remembered decision passes over';
+COMMENT ON COLUMN calpads.program_import.warned IS 'rows with a warning among their messages';
+COMMENT ON COLUMN calpads.program_import.not_in_file IS 'open records that the file does not name: calpads.program_not_in_file()';
+COMMENT ON COLUMN calpads.program_import.dry_run IS 'nothing was changed; else all counts are the real run''s';
+COMMENT ON COLUMN calpads.program_import.profile IS 'profile of a scheduled run';
+COMMENT ON COLUMN calpads.program_import.has_header IS 'the first line named the columns';
+COMMENT ON COLUMN calpads.program_import.notes IS 'what is to be said of the file as a whole: messages as in calpads.program_import_row';
+
+CREATE TABLE calpads.program_import_row (
+	import_id bigint NOT NULL,
+	line_no bigint NOT NULL,
+	outcome text NOT NULL CHECK (outcome IN ('inserted', 'updated', 'closed', 'unchanged', 'held', 'unmatched', 'rejected', 'skipped')),
+	messages jsonb NOT NULL,
+	import_student_id text,
+	state_student_id text,
+	student_last_name text,
+	student_first_name text,
+	student_middle_name text,
+	birth_date date,
+	program_id text COLLATE "C",
+	eligibility_start_date date,
+	eligibility_end_date date,
+	program_start_date date,
+	program_end_date date,
+	academic_year text COLLATE "C",
+	site_id text COLLATE "C",
+	student_id integer,
+	record_id bigint,
+	changed jsonb,
+	decision text,
+	decided_at timestamptz,
+	decided_by text,
+	line text NOT NULL,
+	PRIMARY KEY (import_id, line_no)
+);
+COMMENT ON TABLE calpads.program_import_row IS 'rows of the programs.txt files, and what became of them';
+COMMENT ON COLUMN calpads.program_import_row.line_no IS 'line of the file, from 1';
+COMMENT ON COLUMN calpads.program_import_row.messages IS
+	'array of {"code", "severity" (reject, hold, warning, info), "column", "value", "text", "hint", "records", "candidates"}; '
+	'codes ISI001 to ISI051 are those of spec/illuminate_programs.md section 6, those from ISI060 our own';
+COMMENT ON COLUMN calpads.program_import_row.student_id IS 'STU.ID of the student; null: not known';
+COMMENT ON COLUMN calpads.program_import_row.record_id IS
+	'record that the row made, changed or agrees with: calpads.isi_program; null also in a run that changed nothing';
+COMMENT ON COLUMN calpads.program_import_row.changed IS 'changed columns of the record: {"column": [before, after]}';
+COMMENT ON COLUMN calpads.program_import_row.decision IS 'decision that was taken, or remembered: insert_anyway, merge_into, close, skip';
+COMMENT ON COLUMN calpads.program_import_row.line IS 'the whole line';
+
+CREATE TABLE calpads.program_decision (
+	decision_id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+	import_student_id text NOT NULL,
+	program_id text COLLATE "C" NOT NULL,
+	site_id text COLLATE "C",
+	program_start_date date,
+	eligibility_start_date date,
+	codes text[] NOT NULL,
+	person text NOT NULL,
+	line text NOT NULL,
+	decision text NOT NULL CHECK (decision IN ('insert_anyway', 'merge_into', 'close', 'skip')),
+	record_id bigint,
+	import_id bigint NOT NULL,
+	line_no bigint NOT NULL,
+	decided_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	decided_by text NOT NULL DEFAULT session_user
+);
+COMMENT ON TABLE calpads.program_decision IS
+	'decisions about held rows, remembered by student, program, start and site; the newest counts.  One answers only what was asked: '
+	'a row that is held for a further reason, or whose person is another one than then, asks again';
+COMMENT ON COLUMN calpads.program_decision.eligibility_start_date IS 'start where there is no program start date';
+COMMENT ON COLUMN calpads.program_decision.codes IS 'why the row was held';
+COMMENT ON COLUMN calpads.program_decision.person IS 'SSID, name and birth date in the row';
+COMMENT ON COLUMN calpads.program_decision.line IS 'the line; it tells rows with the same key apart';
+COMMENT ON COLUMN calpads.program_decision.record_id IS 'record that the row was merged into, or that it closed';
+
+CREATE TABLE calpads.program_profile (
+	name text PRIMARY KEY,
+	location text NOT NULL,
+	file_name text NOT NULL DEFAULT 'programs.txt',
+	first_day date,
+	last_day date,
+	insert_close_limit_percent numeric NOT NULL DEFAULT 10 CHECK (insert_close_limit_percent >= 0),
+	row_drop_limit_percent numeric NOT NULL DEFAULT 20 CHECK (row_drop_limit_percent >= 0),
+	isi_compatible boolean,
+	site_required boolean NOT NULL DEFAULT false,
+	recipients text[],
+	end_announced_on date
+);
+COMMENT ON TABLE calpads.program_profile IS 'scheduled imports of programs.txt, for calpads.import_programs_scheduled()';
+COMMENT ON COLUMN calpads.program_profile.location IS 'foreign server of the file, or folder:… : calpads.fetch_file()';
+COMMENT ON COLUMN calpads.program_profile.file_name IS 'programs.txt; upper and lower case are the same';
+COMMENT ON COLUMN calpads.program_profile.first_day IS 'first day on which it runs; null: at once';
+COMMENT ON COLUMN calpads.program_profile.last_day IS 'last day; its end is announced 14 days before and then every week; null: it has none';
+COMMENT ON COLUMN calpads.program_profile.insert_close_limit_percent IS
+	'a run in which more of the rows would insert or close is held as a whole';
+COMMENT ON COLUMN calpads.program_profile.row_drop_limit_percent IS
+	'so is a run whose file has fewer rows than the last one by more than this';
+COMMENT ON COLUMN calpads.program_profile.isi_compatible IS 'as the setting calpads.isi_compatible; null: that setting';
+COMMENT ON COLUMN calpads.program_profile.site_required IS 'rows without a Site ID are rejected';
+COMMENT ON COLUMN calpads.program_profile.recipients IS 'who gets a mail after each run (counts only)';
+COMMENT ON COLUMN calpads.program_profile.end_announced_on IS 'when the end was announced last; set by the runs';
+
+SELECT pg_catalog.pg_extension_config_dump('calpads.isi_code', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.isi_site', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.isi_column', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.isi_program', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.isi_program_record_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.program_import', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.program_import_import_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.program_import_row', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.program_decision', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.program_decision_decision_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.program_profile', '');
+
+-- ---- words of the file ---------------------------------------------------------
+
+CREATE FUNCTION calpads.read_tab_rows(
+	name text,
+	content bytea,
+	OUT line_no bigint,
+	OUT cells text[],
+	OUT line text,
+	OUT complaint text
+) RETURNS SETOF record
+	LANGUAGE c STABLE STRICT ROWS 100000
+	AS 'MODULE_PATHNAME', 'calpads_read_tab_rows';
+COMMENT ON FUNCTION calpads.read_tab_rows(text, bytea) IS
+	'the lines of a tab-delimited file in cells, blank ones null, as calpads.read_rows() gives them; quotes mean nothing';
+
+CREATE FUNCTION calpads.mdy_date(value text) RETURNS date
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'calpads_mdy_date';
+COMMENT ON FUNCTION calpads.mdy_date(text) IS 'a date written MM/DD/YYYY or M/D/YYYY; null: it is none';
+
+CREATE FUNCTION calpads.program_message(code text, severity text, field text, value text, explanation text,
+	hint text DEFAULT NULL, records bigint[] DEFAULT NULL) RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN jsonb_strip_nulls(jsonb_build_object('code', code, 'severity', severity, 'column', field, 'value', value,
+		'text', explanation, 'hint', hint, 'records', to_jsonb(records)));
+COMMENT ON FUNCTION calpads.program_message(text, text, text, text, text, text, bigint[]) IS
+	'one entry of the column messages of calpads.program_import_row';
+
+-- Names that differ in case, blanks or marks only are the same.
+CREATE FUNCTION calpads.program_name_key(name text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN translate(upper(name), E' -\'’.,', '');
+COMMENT ON FUNCTION calpads.program_name_key(text) IS 'a name for comparison, without blanks, hyphens, apostrophes, full stops and commas';
+
+CREATE FUNCTION calpads.program_id_key(id text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN ltrim(upper(translate(id, E' \t', '')), '0');
+COMMENT ON FUNCTION calpads.program_id_key(text) IS 'a student ID without leading zeros, blanks and case (ISI005)';
+
+/* The format of the vendor's Academic Year is not known, so several are taken. */
+CREATE FUNCTION calpads.program_year(value text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN CASE
+		WHEN value ~ '^\d{4}[-/ ]?\d{4}$' AND right(value, 4)::integer = left(value, 4)::integer + 1
+			THEN left(value, 4) || '-' || right(value, 4)
+		WHEN value ~ '^\d{4}[-/]\d{2}$' AND right(value, 2)::integer = (left(value, 4)::integer + 1) % 100
+			THEN left(value, 4) || '-' || (left(value, 4)::integer + 1)::text
+		ELSE value
+	END;
+COMMENT ON FUNCTION calpads.program_year(text) IS
+	'an academic year as 2025-2026, from 2025-2026, 2025/2026, 20252026 or 2025-26; anything else comes back as it is';
+
+CREATE FUNCTION calpads.program_fields()
+	RETURNS TABLE (ordinal bigint, name text, label text, type text, max_length integer, required boolean, key boolean)
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT row_number() OVER (ORDER BY f.ordinal), f.name, f.label, f.type, f.max_length, f.required, f.key
+	FROM calpads.layout_field f
+	WHERE f.layout = 'isi_programs' AND calpads.academic_year(calpads.today()) COLLATE "C"
+		BETWEEN coalesce(f.first_year, '') AND coalesce(f.last_year, '9999')
+$$;
+COMMENT ON FUNCTION calpads.program_fields() IS 'fields of layout isi_programs';
+
+/*
+ * Where each field is in a file.  By its label or name where the first line is
+ * a header; else by calpads.isi_column, or the layout.
+ *
+ * The first line is a header when it begins with "Import Student ID", names at
+ * least two fields, or has words in the place of the birth date.  (A birth
+ * date that only does not exist makes no header of a student's row.)
+ */
+CREATE FUNCTION calpads.program_columns(cells text[])
+	RETURNS TABLE (name text, label text, type text, max_length integer, required boolean, key boolean, "position" integer, is_header boolean)
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH field AS (
+		SELECT f.*, h.position AS labelled,
+			CASE WHEN EXISTS (SELECT FROM calpads.isi_column) THEN c.position ELSE f.ordinal::integer END AS mapped
+		FROM calpads.program_fields() f
+			LEFT JOIN calpads.isi_column c ON c.name = f.name
+			LEFT JOIN LATERAL (
+				SELECT min(h.position)::integer AS position
+				FROM unnest(cells) WITH ORDINALITY AS h (cell, position)
+				WHERE calpads.column_alias(h.cell) IN (calpads.column_alias(f.label), calpads.column_alias(f.name))) AS h ON true
+	), header AS (
+		SELECT coalesce(lower(cells[1]) = 'import student id', false) OR count(f.labelled) >= 2
+				OR coalesce(bool_or(f.name = 'birth_date' AND cells[f.mapped] !~ '\d'), false) AS is_header,
+			count(f.labelled) > 0 AS is_labelled
+		FROM field f
+	)
+	SELECT f.name, f.label, f.type, f.max_length, f.required, f.key,
+		CASE WHEN header.is_header AND header.is_labelled THEN f.labelled
+			WHEN f.mapped <= 128 THEN f.mapped END, header.is_header
+	FROM field f CROSS JOIN header
+	ORDER BY f.ordinal
+$$;
+COMMENT ON FUNCTION calpads.program_columns(text[]) IS
+	'the columns of a programs.txt file by its first line: fields of the layout, each with its position (null: the file has none)';
+
+CREATE FUNCTION calpads.isi_site_list(schema_name text) RETURNS TABLE (site_id text, cds_school text)
+	LANGUAGE sql STABLE PARALLEL SAFE ROWS 200
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT s.site_id, right(btrim(s.cds_school), 7) FROM calpads.isi_site s
+	UNION ALL
+	SELECT DISTINCT v.site_id, s.cds_school
+	FROM calpads.school_list(schema_name) s CROSS JOIN LATERAL (VALUES (s.sc::text), (s.cds_school)) AS v (site_id)
+	WHERE s.cds_school IS NOT NULL AND NOT EXISTS (SELECT FROM calpads.isi_site)
+$$;
+COMMENT ON FUNCTION calpads.isi_site_list(text) IS
+	'sites with CALPADS'' code of their school: calpads.isi_site, or while it is empty the schools of a SIS schema '
+	'(null: the schema of the setting) by number and by code';
+
+CREATE FUNCTION calpads.program_is_from_isi(program text) RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	RETURN CASE lower(btrim(calpads.setting('program_source')))
+		WHEN 'isi' THEN true
+		WHEN 'pgm' THEN false
+		WHEN '' THEN false
+		ELSE program = ANY (regexp_split_to_array(btrim(calpads.setting('program_source')), '\s*,\s*')) END;
+COMMENT ON FUNCTION calpads.program_is_from_isi(text) IS
+	'true: sis.sprg takes the education program from calpads.isi_program; false: from the tables of the SIS (setting calpads.program_source)';
+
+-- ---- reading: pg_temp.program_column, pg_temp.program_line -------------------------
+
+CREATE FUNCTION calpads.stage_program_columns(name text, content bytea) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	missing text;
+BEGIN
+	-- A line has at most 64 kB, so this holds the first one whole.
+	CREATE TEMPORARY TABLE program_column AS
+		SELECT c.* FROM calpads.program_columns(
+			(SELECT r.cells FROM calpads.read_tab_rows(name, substring(content FROM 1 FOR 131072)) r LIMIT 1)) c;
+	SELECT f.label INTO missing FROM pg_temp.program_column f
+	WHERE f.name IN ('import_student_id', 'program_id') AND f.position IS NULL;
+	IF FOUND THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'bad_copy_file_format',
+			MESSAGE = format('the file has no column "%s"', missing),
+			DETAIL = format('File "%s", line 1.', name),
+			HINT = 'Columns are found by their labels in a header row, or by calpads.isi_column where there is none.';
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.stage_program_columns(text, bytea) IS
+	'makes pg_temp.program_column, the columns of a file; part of calpads.import_programs()';
+
+/*
+ * The lines with their fields.  flawed: a field is missing, too long or no
+ * date; only then the cells are kept, for the messages.  A short line misses
+ * nothing but the key.  The statement is made
+ * from the columns, because a fixed one would look for 13 of them in each line.
+ */
+CREATE FUNCTION calpads.stage_program_lines(name text, content bytea) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	columns text;
+	names text;
+	flaw text;
+BEGIN
+	SELECT string_agg(CASE
+			WHEN c.type = 'date_mdy' THEN format('calpads.mdy_date(r.cells[%s]) AS %I', coalesce(c.position::text, 'NULL'), c.name)
+			ELSE format('r.cells[%s] AS %I', coalesce(c.position::text, 'NULL'), c.name) END, ', '),
+		string_agg(format('l.%I', c.name), ', '),
+		string_agg(concat_ws(' OR ',
+			CASE WHEN c.required AND c.position IS NOT NULL
+				THEN format('r.cells[%1$s] IS NULL AND (%2$L OR cardinality(r.cells) >= %1$s)', c.position, c.key) END,
+			CASE WHEN c.type = 'date_mdy' AND c.position IS NOT NULL
+				THEN format('r.cells[%1$s] IS NOT NULL AND calpads.mdy_date(r.cells[%1$s]) IS NULL', c.position) END,
+			CASE WHEN c.max_length IS NOT NULL AND c.position IS NOT NULL AND c.type <> 'date_mdy'
+				THEN format('char_length(r.cells[%s]) > %s', c.position, c.max_length) END), ' OR ')
+			FILTER (WHERE c.position IS NOT NULL AND (c.required OR c.type = 'date_mdy' OR c.max_length IS NOT NULL))
+		INTO columns, names, flaw
+	FROM pg_temp.program_column c;
+	EXECUTE format($query$
+		CREATE TEMPORARY TABLE program_line AS
+		SELECT l.line_no, l.line, l.complaint, l.cell_count, %s, l.flawed, CASE WHEN l.flawed THEN l.cells END AS cells
+		FROM (
+			SELECT r.line_no, r.line, r.complaint, cardinality(r.cells) AS cell_count, r.cells, %s,
+				r.complaint IS NOT NULL OR coalesce(%s, false) AS flawed
+			FROM calpads.read_tab_rows($1, $2) WITH ORDINALITY AS r (line_no, cells, line, complaint, number)
+			WHERE r.number > $3
+			OFFSET 0) AS l$query$, names, columns, flaw)
+		USING name, content, (SELECT bool_or(c.is_header)::integer FROM pg_temp.program_column c);
+	-- Only of the columns that are joined by: all of them take a tenth of the whole run.
+	ANALYZE pg_temp.program_line (line_no, import_student_id);
+END;
+$$;
+COMMENT ON FUNCTION calpads.stage_program_lines(text, bytea) IS
+	'makes pg_temp.program_line, the lines of a file; part of calpads.import_programs()';
+
+/*
+ * What the SIS knows: pg_temp.program_student, program_stay (when a student
+ * was enrolled, at a school and, with an empty school, at all) and
+ * program_term (first and last school day of a school and year).
+ */
+CREATE FUNCTION calpads.stage_program_students() RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	EXECUTE format($query$
+		CREATE TEMPORARY TABLE program_student AS
+		SELECT DISTINCT ON (stu.id) stu.id, stu.id::text COLLATE "C" AS number, nullif(btrim(stu.cid::text), '') COLLATE "C" AS ssid,
+			nullif(btrim(stu.ln::text), '') AS last_name, nullif(btrim(stu.fn::text), '') AS first_name, stu.bd AS birth_date
+		FROM %s AS stu
+		WHERE stu.del IS NOT TRUE
+		ORDER BY stu.id, btrim(stu.cid::text) = '', stu.sc$query$, calpads.sis_source(NULL, 'stu'));
+	ANALYZE pg_temp.program_student (number);
+	EXECUTE format($query$
+		CREATE TEMPORARY TABLE program_stay AS
+		WITH school AS (
+			SELECT s.sc, s.cds_school FROM calpads.school_list(NULL) s
+		), stay AS (
+			-- An enrollment of an earlier year ended with it, with or without a leave date.
+			SELECT e.id AS student_id, s.cds_school COLLATE "C" AS school, daterange(e.ed,
+				coalesce(e.ld, CASE WHEN e.ed < calpads.school_year_start(calpads.today())
+					THEN (calpads.school_year_start(e.ed) + interval '1 year' - interval '1 day')::date END), '[]') AS days
+			FROM %s AS e LEFT JOIN school s ON s.sc = coalesce(nullif(e.hs, 0), e.sc)
+			WHERE e.del IS NOT TRUE AND coalesce(e.ld >= e.ed, true)
+		)
+		SELECT student_id, coalesce(school, '') AS school, range_agg(days) AS days
+		FROM stay
+		GROUP BY GROUPING SETS ((student_id, school), (student_id))
+		HAVING GROUPING(school) = 1 OR school IS NOT NULL$query$, calpads.sis_source(NULL, 'enr'));
+	ANALYZE pg_temp.program_stay (student_id, school);
+	EXECUTE format($query$
+		CREATE TEMPORARY TABLE program_term AS
+		SELECT s.cds_school COLLATE "C" AS school, calpads.school_year_start(d.dt) AS school_year,
+			min(d.dt) AS first_day, max(d.dt) AS last_day
+		FROM %s AS d JOIN calpads.school_list(NULL) s ON s.sc = d.sc
+		WHERE d.del IS NOT TRUE AND d.dt IS NOT NULL AND coalesce(btrim(d.ho::text), '') IN ('', '%%')
+			AND s.cds_school IS NOT NULL
+		GROUP BY s.cds_school, calpads.school_year_start(d.dt)$query$, calpads.sis_source(NULL, 'day'));
+END;
+$$;
+COMMENT ON FUNCTION calpads.stage_program_students() IS
+	'makes pg_temp.program_student, program_stay and program_term from the SIS; part of calpads.import_programs()';
+
+-- ---- judging: pg_temp.program_step, program_verdict ------------------------------
+
+/*
+ * Each line with its student, code, school and key, its record (the one with
+ * the same four parts), and what is found by looking at the line alone.
+ * refusal: the code of a rejection; is_taken: neither that, nor unmatched;
+ * codes: reasons to hold it; twin_of: an earlier line with the same bytes.
+ */
+CREATE FUNCTION calpads.match_program_lines(compatible boolean, site_required boolean) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	CREATE TEMPORARY TABLE program_near AS
+	SELECT l.line_no, min(near.number COLLATE "C") AS number
+	FROM pg_temp.program_line l
+		LEFT JOIN pg_temp.program_student s ON s.number = l.import_student_id
+		JOIN pg_temp.program_student near ON calpads.program_id_key(near.number) = calpads.program_id_key(l.import_student_id)
+	WHERE s.id IS NULL
+	GROUP BY l.line_no
+	HAVING count(*) = 1;
+	CREATE TEMPORARY TABLE program_step AS
+	SELECT m.*, p.record_id, m.refusal IS NULL AND m.student_id IS NOT NULL AS is_taken, NULL::bigint AS twin_of, false AS is_twice,
+		CASE WHEN m.is_near OR NOT compatible AND (m.ssid_differs OR m.last_differs AND m.birth_differs)
+			THEN array_remove(ARRAY[CASE WHEN m.ssid_differs AND NOT compatible THEN 'ISI002' END,
+				CASE WHEN m.last_differs AND m.birth_differs AND NOT compatible THEN 'ISI003' END,
+				CASE WHEN m.is_near THEN 'ISI005' END], NULL)
+			ELSE '{}' END AS codes
+	FROM (
+		SELECT m.*,
+			CASE
+				WHEN m.flawed THEN 'ISI061'
+				WHEN m.start_date IS NULL THEN 'ISI030'
+				WHEN m.program_end_date < m.start_date OR m.eligibility_end_date < m.eligibility_start_date
+					OR m.start_date < m.birth_date THEN 'ISI031'
+				WHEN NOT m.code_known THEN CASE WHEN m.code_is_calpads THEN 'ISI012' ELSE 'ISI010' END
+				WHEN m.site_id IS NULL AND site_required THEN 'ISI020'
+				WHEN m.site_id IS NOT NULL AND m.school IS NULL THEN 'ISI021'
+			END AS refusal
+		FROM (
+			SELECT l.line_no, l.flawed, l.import_student_id, l.program_id COLLATE "C" AS program_id,
+				l.site_id COLLATE "C" AS site_id, l.birth_date, l.program_start_date, l.program_end_date, l.eligibility_start_date,
+				l.eligibility_end_date, y.academic_year,
+				coalesce(l.program_start_date, l.eligibility_start_date) AS start_date,
+				coalesce(l.program_end_date, l.eligibility_end_date) AS end_date,
+				-- What an end in the file closes; of a record by eligibility alone it is that one's.
+				l.program_end_date IS NULL AND (l.program_start_date IS NOT NULL OR l.eligibility_end_date IS NULL) AS is_open,
+				coalesce(l.site_id, '') COLLATE "C" AS key_site,
+				coalesce(l.program_start_date, '-infinity') AS key_start,
+				CASE WHEN l.program_start_date IS NULL THEN l.eligibility_start_date ELSE '-infinity' END AS key_eligible,
+				s.id AS student_id, near.number IS NOT NULL AS is_near,
+				c.program_id IS NOT NULL AS code_known, nullif(btrim(c.calpads_code), '') AS calpads_code,
+				c.program_id IS NULL AND l.program_id IN (
+					SELECT k.calpads_code FROM calpads.isi_code k WHERE k.calpads_code IS NOT NULL
+					UNION ALL
+					SELECT k.code FROM calpads.code k WHERE k.codeset = 'education_program') AS code_is_calpads,
+				site.cds_school COLLATE "C" AS school,
+				coalesce(l.state_student_id <> s.ssid, false) AS ssid_differs,
+				coalesce(l.student_last_name <> s.last_name
+					AND calpads.program_name_key(l.student_last_name) <> calpads.program_name_key(s.last_name),
+					false) AS last_differs,
+				coalesce(l.student_first_name <> s.first_name
+					AND calpads.program_name_key(l.student_first_name) <> calpads.program_name_key(s.first_name),
+					false) AS first_differs,
+				coalesce(l.birth_date <> s.birth_date, false) AS birth_differs
+			FROM pg_temp.program_line l
+				LEFT JOIN (
+					SELECT d.value, calpads.program_year(d.value) COLLATE "C" AS academic_year
+					FROM (SELECT DISTINCT o.academic_year AS value FROM pg_temp.program_line o) AS d) AS y ON y.value = l.academic_year
+				LEFT JOIN pg_temp.program_near near ON near.line_no = l.line_no
+				LEFT JOIN pg_temp.program_student s ON s.number = coalesce(near.number, l.import_student_id)
+				LEFT JOIN calpads.isi_code c ON c.program_id = l.program_id
+				LEFT JOIN (SELECT t.site_id, t.cds_school FROM calpads.isi_site_list(NULL) t) site ON site.site_id = l.site_id
+			OFFSET 0) AS m
+		OFFSET 0) AS m
+		LEFT JOIN calpads.isi_program p ON p.student_id = m.student_id AND p.program_id = m.program_id
+			AND coalesce(p.site_id, '') = m.key_site AND coalesce(p.program_start_date, '-infinity') = m.key_start
+			AND CASE WHEN p.program_start_date IS NULL THEN p.eligibility_start_date ELSE '-infinity' END = m.key_eligible;
+	ANALYZE pg_temp.program_step (line_no, student_id, program_id, record_id, is_taken, codes);
+	CREATE TEMPORARY TABLE program_answer (line_no bigint, decision text, record_id bigint, decision_id bigint);
+END;
+$$;
+COMMENT ON FUNCTION calpads.match_program_lines(boolean, boolean) IS
+	'makes pg_temp.program_step, the lines with student, code, school, key and record; part of calpads.import_programs()';
+
+/* Lines with the same four parts: the same bytes count once, others are all held. */
+CREATE FUNCTION calpads.pair_program_lines() RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	UPDATE pg_temp.program_step s
+	SET twin_of = CASE WHEN t.is_same AND t.first_line < s.line_no THEN t.first_line END, is_twice = NOT t.is_same,
+		codes = CASE WHEN t.is_same THEN s.codes ELSE s.codes || 'ISI040'::text END
+	FROM (
+		SELECT m.line_no, min(m.line_no) OVER same_key AS first_line,
+			min(l.line COLLATE "C") OVER same_key = max(l.line COLLATE "C") OVER same_key AS is_same
+		FROM pg_temp.program_step m
+			JOIN pg_temp.program_line l ON l.line_no = m.line_no
+			JOIN (
+				SELECT d.student_id, d.program_id, d.key_site, d.key_start, d.key_eligible
+				FROM pg_temp.program_step d
+				WHERE d.is_taken
+				GROUP BY d.student_id, d.program_id, d.key_site, d.key_start, d.key_eligible
+				HAVING count(*) > 1) AS d
+				ON d.student_id = m.student_id AND d.program_id = m.program_id AND d.key_site = m.key_site
+					AND d.key_start = m.key_start AND d.key_eligible = m.key_eligible
+		WHERE m.is_taken
+		WINDOW same_key AS (PARTITION BY m.student_id, m.program_id, m.key_site, m.key_start, m.key_eligible)) AS t
+	WHERE t.line_no = s.line_no;
+END;
+$$;
+COMMENT ON FUNCTION calpads.pair_program_lines() IS
+	'marks in pg_temp.program_step what the file names twice (ISI040); part of calpads.import_programs()';
+
+/*
+ * The decisions that answer held lines: those with a record (is_known) or
+ * those without.  A decision answers a line with the same four parts that is
+ * held for no further reason; where the person is in doubt the person has to
+ * be the same, and of lines with equal keys the line.
+ */
+CREATE FUNCTION calpads.answer_program_lines(is_known boolean) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	INSERT INTO pg_temp.program_answer
+	SELECT DISTINCT ON (s.line_no) s.line_no, d.decision, d.record_id, d.decision_id
+	FROM pg_temp.program_step s
+		JOIN pg_temp.program_line l ON l.line_no = s.line_no
+		JOIN calpads.program_decision d ON d.import_student_id = s.import_student_id AND d.program_id = s.program_id
+			AND coalesce(d.site_id, '') = s.key_site AND coalesce(d.program_start_date, '-infinity') = s.key_start
+			AND CASE WHEN d.program_start_date IS NULL THEN d.eligibility_start_date ELSE '-infinity' END = s.key_eligible
+	WHERE s.is_taken AND s.codes <> '{}' AND (s.record_id IS NOT NULL) = is_known AND s.codes <@ d.codes
+		AND (NOT s.codes && ARRAY['ISI002', 'ISI003', 'ISI005'] OR d.person
+			= concat_ws('|', l.state_student_id, l.student_last_name, l.student_first_name, l.birth_date::text))
+		AND (d.line = l.line OR NOT s.is_twice)
+		AND (d.record_id IS NULL OR s.record_id IS NOT NULL OR EXISTS (
+			SELECT FROM calpads.isi_program p
+			WHERE p.record_id = d.record_id AND p.student_id = s.student_id AND p.program_id = s.program_id))
+	ORDER BY s.line_no, d.decision_id DESC;
+	-- Of two lines with the same four parts one can be taken.
+	DELETE FROM pg_temp.program_answer a
+	USING pg_temp.program_step s, pg_temp.program_answer b, pg_temp.program_step t
+	WHERE s.line_no = a.line_no AND s.is_twice AND a.decision <> 'skip'
+		AND t.line_no = b.line_no AND t.is_twice AND b.decision <> 'skip' AND b.decision_id > a.decision_id
+		AND (t.student_id, t.program_id, t.key_site, t.key_start, t.key_eligible)
+			= (s.student_id, s.program_id, s.key_site, s.key_start, s.key_eligible);
+END;
+$$;
+COMMENT ON FUNCTION calpads.answer_program_lines(boolean) IS
+	'adds to pg_temp.program_answer what calpads.program_decision says of held lines; part of calpads.import_programs()';
+
+/*
+ * New lines beside the records as they will be when the lines with a record
+ * have been taken: what is closed by one line is no duplicate of another.
+ * pg_temp.program_likeness: lines that look like a record (ISI041 to 043).
+ */
+CREATE FUNCTION calpads.compare_program_lines(compatible boolean) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	CREATE TEMPORARY TABLE program_after AS
+	SELECT p.record_id, p.student_id, p.program_id, nullif(btrim(c.calpads_code), '') AS calpads_code,
+		site.cds_school COLLATE "C" AS school, coalesce(p.site_id, '') AS key_site,
+		coalesce(p.program_start_date, '-infinity') AS key_start,
+		CASE WHEN p.program_start_date IS NULL THEN p.eligibility_start_date ELSE '-infinity' END AS key_eligible,
+		coalesce(p.program_start_date, p.eligibility_start_date) AS start_date,
+		coalesce(s.program_end_date, p.program_end_date, s.eligibility_end_date, p.eligibility_end_date) AS end_date,
+		coalesce(s.program_end_date, p.program_end_date) IS NULL AND (p.program_start_date IS NOT NULL
+			OR coalesce(s.eligibility_end_date, p.eligibility_end_date) IS NULL) AS is_open
+	FROM calpads.isi_program p
+		LEFT JOIN calpads.isi_code c ON c.program_id = p.program_id
+		LEFT JOIN (SELECT t.site_id, t.cds_school FROM calpads.isi_site_list(NULL) t) site ON site.site_id = p.site_id
+		LEFT JOIN (
+			SELECT s.record_id, s.program_end_date, s.eligibility_end_date
+			FROM pg_temp.program_step s LEFT JOIN pg_temp.program_answer a ON a.line_no = s.line_no
+			WHERE s.is_taken AND s.record_id IS NOT NULL AND s.twin_of IS NULL AND (s.codes = '{}' OR a.decision <> 'skip')) AS s
+			ON s.record_id = p.record_id
+	WHERE p.student_id IN (SELECT n.student_id FROM pg_temp.program_step n WHERE n.is_taken AND n.record_id IS NULL);
+	ANALYZE pg_temp.program_after (student_id, program_id);
+
+	CREATE TEMPORARY TABLE program_likeness AS
+	SELECT n.line_no,
+		array_agg(a.record_id ORDER BY a.record_id) FILTER (WHERE NOT n.is_open AND a.is_open) AS closes,
+		array_agg(a.record_id ORDER BY a.record_id) FILTER (WHERE v.same_start) AS other_site,
+		array_agg(a.record_id ORDER BY a.record_id) FILTER (WHERE v.like_start) AS other_start
+	FROM pg_temp.program_step n
+		JOIN pg_temp.program_after a ON a.student_id = n.student_id AND a.program_id = n.program_id
+		CROSS JOIN LATERAL (
+			SELECT a.key_start = n.key_start AND a.key_eligible = n.key_eligible AS same_start,
+				a.key_site = n.key_site AND (abs(a.start_date - n.start_date) <= 45 OR a.is_open AND n.is_open
+					OR a.start_date <= coalesce(n.end_date, 'infinity') AND n.start_date <= coalesce(a.end_date, 'infinity'))
+				AS like_start) AS v
+	WHERE n.is_taken AND n.record_id IS NULL AND n.twin_of IS NULL AND (v.same_start OR v.like_start OR NOT n.is_open AND a.is_open)
+	GROUP BY n.line_no;
+	IF NOT compatible THEN
+		UPDATE pg_temp.program_step s
+		SET codes = s.codes || array_remove(ARRAY[CASE WHEN k.closes IS NOT NULL THEN 'ISI041' END,
+			CASE WHEN k.other_site IS NOT NULL THEN 'ISI042' END, CASE WHEN k.other_start IS NOT NULL THEN 'ISI043' END], NULL)
+		FROM pg_temp.program_likeness k
+		WHERE k.line_no = s.line_no;
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.compare_program_lines(boolean) IS
+	'makes pg_temp.program_after and program_likeness, and holds new lines that look like a record; part of calpads.import_programs()';
+
+/*
+ * Lines that make a record, beside each other and beside the records, where it
+ * only warns (ISI042 to ISI045): what one file names twice corrects nothing.
+ */
+CREATE FUNCTION calpads.stage_program_company() RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	CREATE TEMPORARY TABLE program_company AS
+	WITH state AS (
+		SELECT n.line_no, n.student_id, n.program_id, n.calpads_code, n.school, n.key_site, n.key_start, n.key_eligible,
+			n.start_date, coalesce(n.end_date, 'infinity') AS end_date, n.is_open
+		FROM pg_temp.program_step n JOIN pg_temp.program_verdict v ON v.line_no = n.line_no
+		WHERE v.outcome = 'inserted'
+		UNION ALL
+		SELECT NULL, a.student_id, a.program_id, a.calpads_code, a.school, a.key_site, a.key_start, a.key_eligible,
+			a.start_date, coalesce(a.end_date, 'infinity'), a.is_open
+		FROM pg_temp.program_after a
+	), company AS (
+		SELECT s.student_id, coalesce(s.calpads_code, s.program_id) AS code
+		FROM state s
+		GROUP BY s.student_id, coalesce(s.calpads_code, s.program_id)
+		HAVING count(*) > 1
+	), beside AS (
+		SELECT s.*,
+			count(*) FILTER (WHERE s.is_open) OVER (PARTITION BY s.student_id, coalesce(s.calpads_code, s.program_id), s.school) AS open_here,
+			count(s.line_no) OVER (PARTITION BY s.student_id, s.program_id, s.key_start, s.key_eligible) > 1 AS same_start,
+			max(s.end_date) FILTER (WHERE s.line_no IS NOT NULL) OVER (PARTITION BY s.student_id, s.program_id, s.key_site
+				ORDER BY s.start_date, s.line_no ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) >= s.start_date AS overlaps,
+			min(s.program_id) OVER same_code <> max(s.program_id) OVER same_code AS several_keys
+		FROM state s JOIN company c ON c.student_id = s.student_id AND c.code = coalesce(s.calpads_code, s.program_id)
+		WINDOW same_code AS (PARTITION BY s.student_id, s.calpads_code)
+	)
+	SELECT b.line_no, b.is_open AND b.open_here > 1 AS open_twice, b.same_start, coalesce(b.overlaps, false) AS overlaps,
+		b.several_keys AND b.calpads_code IS NOT NULL AND EXISTS (
+			SELECT FROM beside o
+			WHERE b.several_keys AND o.several_keys AND o.student_id = b.student_id AND o.calpads_code = b.calpads_code
+				AND o.program_id <> b.program_id AND o.start_date <= b.end_date AND b.start_date <= o.end_date) AS other_key
+	FROM beside b
+	WHERE b.line_no IS NOT NULL AND (b.is_open AND b.open_here > 1 OR b.same_start OR b.overlaps OR b.several_keys);
+END;
+$$;
+COMMENT ON FUNCTION calpads.stage_program_company() IS
+	'makes pg_temp.program_company, new lines that stand beside others; part of calpads.import_programs()';
+
+/*
+ * What a line changes in a record.  An empty cell leaves a value alone, for a
+ * column may be missing; an empty end opens a record again only by the setting
+ * (section 3).  merge_into takes start and site as corrections, close takes
+ * nothing but the ends.
+ */
+CREATE FUNCTION calpads.program_change(stored calpads.isi_program, line calpads.program_import_row, decision text, reopen boolean)
+	RETURNS jsonb
+	LANGUAGE sql STABLE
+	RETURN jsonb_strip_nulls(jsonb_build_object(
+		'site_id', CASE WHEN decision = 'merge_into' AND (line).site_id IS DISTINCT FROM (stored).site_id
+			THEN jsonb_build_array((stored).site_id, (line).site_id) END,
+		'program_start_date', CASE WHEN decision = 'merge_into' AND (line).program_start_date IS DISTINCT FROM (stored).program_start_date
+			THEN jsonb_build_array((stored).program_start_date, (line).program_start_date) END,
+		'eligibility_start_date', CASE WHEN decision IS DISTINCT FROM 'close' AND (line).eligibility_start_date <> (stored).eligibility_start_date
+				OR decision IS DISTINCT FROM 'close' AND (stored).eligibility_start_date IS NULL AND (line).eligibility_start_date IS NOT NULL
+			THEN jsonb_build_array((stored).eligibility_start_date, (line).eligibility_start_date) END,
+		'program_end_date', CASE WHEN (line).program_end_date IS DISTINCT FROM (stored).program_end_date
+				AND ((line).program_end_date IS NOT NULL OR reopen)
+			THEN jsonb_build_array((stored).program_end_date, (line).program_end_date) END,
+		'eligibility_end_date', CASE WHEN (line).eligibility_end_date IS DISTINCT FROM (stored).eligibility_end_date
+				AND (line).eligibility_end_date IS NOT NULL
+			THEN jsonb_build_array((stored).eligibility_end_date, (line).eligibility_end_date) END,
+		'academic_year', CASE WHEN decision IS DISTINCT FROM 'close' AND (line).academic_year IS DISTINCT FROM (stored).academic_year
+				AND (line).academic_year IS NOT NULL
+			THEN jsonb_build_array((stored).academic_year, (line).academic_year) END));
+COMMENT ON FUNCTION calpads.program_change(calpads.isi_program, calpads.program_import_row, text, boolean) IS
+	'what a line of programs.txt changes in a record, as {"column": [before, after]}';
+
+CREATE FUNCTION calpads.program_outcome(stored calpads.isi_program, changed jsonb) RETURNS text
+	LANGUAGE sql STABLE
+	RETURN CASE
+		WHEN changed = '{}' THEN 'unchanged'
+		WHEN (stored).program_end_date IS NULL AND changed #>> '{program_end_date,1}' IS NOT NULL
+			OR num_nonnulls((stored).program_start_date, (stored).program_end_date, (stored).eligibility_end_date) = 0
+				AND changed #>> '{eligibility_end_date,1}' IS NOT NULL THEN 'closed'
+		ELSE 'updated' END;
+COMMENT ON FUNCTION calpads.program_outcome(calpads.isi_program, jsonb) IS
+	'closed, updated or unchanged: what a change (calpads.program_change) makes of a record';
+
+/*
+ * pg_temp.program_verdict: the outcome of each line that can be taken.  The
+ * record is compared column by column first, because most lines of most files
+ * change nothing.
+ */
+CREATE FUNCTION calpads.conclude_program_lines(reopen boolean) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	CREATE TEMPORARY TABLE program_verdict AS
+	SELECT v.line_no, v.decision, CASE WHEN NOT v.is_held THEN v.record_id END AS record_id, nullif(v.changed, '{}') AS changed,
+		CASE
+			WHEN v.twin_of IS NOT NULL THEN 'unchanged'
+			WHEN v.is_held THEN 'held'
+			WHEN v.decision = 'skip' THEN 'skipped'
+			WHEN v.record_id IS NULL THEN 'inserted'
+			WHEN v.changed IS NULL THEN 'unchanged'
+			ELSE calpads.program_outcome(v.stored, v.changed)
+		END AS outcome,
+		v.keeps_end
+	FROM (
+		SELECT w.*, CASE WHEN w.differs AND NOT w.is_held AND w.twin_of IS NULL AND w.decision IS DISTINCT FROM 'skip'
+			THEN calpads.program_change(w.stored, w.incoming, w.decision, reopen) END AS changed
+		FROM (
+			SELECT s.line_no, s.twin_of, s.codes <> '{}' AND a.decision IS NULL AS is_held, p.record_id,
+				-- With the four parts already there, a decision about another record is done.
+				CASE WHEN s.codes <> '{}' THEN CASE WHEN s.record_id IS NOT NULL AND a.decision <> 'skip' THEN 'insert_anyway'
+					ELSE a.decision END END AS decision,
+				d.differs,
+				CASE WHEN d.differs THEN p END AS stored,
+				CASE WHEN d.differs THEN ROW(NULL, s.line_no, NULL, NULL, s.import_student_id, NULL, NULL, NULL, NULL, NULL, s.program_id,
+					s.eligibility_start_date, s.eligibility_end_date, s.program_start_date, s.program_end_date, s.academic_year, s.site_id,
+					s.student_id, NULL, NULL, NULL, NULL, NULL, NULL)::calpads.program_import_row END AS incoming,
+				NOT reopen AND (s.program_end_date IS NULL AND p.program_end_date IS NOT NULL
+					OR s.eligibility_end_date IS NULL AND p.eligibility_end_date IS NOT NULL) AS keeps_end
+			FROM pg_temp.program_step s
+				LEFT JOIN pg_temp.program_answer a ON a.line_no = s.line_no
+				LEFT JOIN calpads.isi_program p ON p.record_id = coalesce(s.record_id, a.record_id)
+				CROSS JOIN LATERAL (
+					SELECT p.record_id IS NOT NULL AND (coalesce(a.decision IN ('merge_into', 'close'), false)
+						OR coalesce(s.eligibility_start_date <> p.eligibility_start_date,
+							s.eligibility_start_date IS NOT NULL AND p.eligibility_start_date IS NULL)
+						OR coalesce(s.program_end_date <> p.program_end_date,
+							s.program_end_date IS NOT NULL OR reopen AND p.program_end_date IS NOT NULL)
+						OR coalesce(s.eligibility_end_date <> p.eligibility_end_date,
+							s.eligibility_end_date IS NOT NULL AND p.eligibility_end_date IS NULL)
+						OR coalesce(s.academic_year <> p.academic_year, s.academic_year IS NOT NULL AND p.academic_year IS NULL))
+						AS differs) AS d
+			WHERE s.is_taken
+			OFFSET 0) AS w
+		OFFSET 0) AS v;
+	-- Two lines that change one record, by a decision of before: the first counts, the others are asked about again.
+	UPDATE pg_temp.program_verdict v SET outcome = 'held', decision = NULL, record_id = NULL, changed = NULL
+	FROM (
+		SELECT d.line_no, row_number() OVER (PARTITION BY d.record_id ORDER BY d.decision IS NOT NULL, d.line_no) AS place
+		FROM pg_temp.program_verdict d
+		WHERE d.changed IS NOT NULL AND d.record_id IN (
+			SELECT o.record_id FROM pg_temp.program_verdict o WHERE o.changed IS NOT NULL AND o.decision IS NOT NULL)) AS d
+	WHERE d.line_no = v.line_no AND d.place > 1;
+	ANALYZE pg_temp.program_verdict (line_no, outcome);
+END;
+$$;
+COMMENT ON FUNCTION calpads.conclude_program_lines(boolean) IS
+	'makes pg_temp.program_verdict, the outcome of the lines; part of calpads.import_programs()';
+
+-- ---- messages: pg_temp.program_note ---------------------------------------------
+
+CREATE FUNCTION calpads.note_rejected_lines() RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	CREATE TEMPORARY TABLE program_note (line_no bigint, message jsonb,
+		code text COLLATE "C" GENERATED ALWAYS AS (message ->> 'code') STORED);
+
+	INSERT INTO pg_temp.program_note (line_no, message)
+	SELECT l.line_no, calpads.program_message('ISI060', 'reject', NULL, NULL, l.complaint, 'Look at the line in the file.')
+	FROM pg_temp.program_line l
+	WHERE l.complaint IS NOT NULL
+	UNION ALL
+	SELECT l.line_no, CASE
+		WHEN v.cell IS NULL THEN calpads.program_message('ISI061', 'reject', c.name, NULL,
+			format('%s is empty.', c.label), 'It has to be filled in every row.')
+		WHEN c.type = 'date_mdy' THEN calpads.program_message('ISI062', 'reject', c.name, v.cell,
+			format('%s is no date.', c.label), 'Dates are written MM/DD/YYYY, with four digits of the year.')
+		ELSE calpads.program_message('ISI063', 'reject', c.name, left(v.cell, 60),
+			format('%s is longer than %s characters.', c.label, c.max_length), NULL) END
+	FROM pg_temp.program_line l
+		CROSS JOIN pg_temp.program_column c
+		CROSS JOIN LATERAL (SELECT l.cells[c.position] AS cell) AS v
+	WHERE l.flawed AND l.complaint IS NULL AND c.position IS NOT NULL
+		AND CASE WHEN v.cell IS NULL THEN c.required AND (c.key OR l.cell_count >= c.position) WHEN c.type = 'date_mdy' THEN calpads.mdy_date(v.cell) IS NULL
+			ELSE char_length(v.cell) > c.max_length END;
+
+	INSERT INTO pg_temp.program_note (line_no, message)
+	SELECT m.line_no, CASE m.refusal
+		WHEN 'ISI030' THEN calpads.program_message(m.refusal, 'reject', 'program_start_date', NULL,
+			'Neither Program Start Date nor Eligibility Start Date is given.', 'One of them makes the record unique.')
+		WHEN 'ISI031' THEN calpads.program_message(m.refusal, 'reject', 'program_end_date', NULL,
+			CASE WHEN m.start_date < m.birth_date THEN 'The program starts before the student was born.'
+				ELSE 'The program ends before it starts.' END, 'Correct the dates in the source system.')
+		WHEN 'ISI010' THEN calpads.program_message(m.refusal, 'reject', 'program_id', m.program_id,
+			format('Program ID %s is not in the code table.', m.program_id), 'Add it to calpads.isi_code.')
+		WHEN 'ISI012' THEN calpads.program_message(m.refusal, 'reject', 'program_id', m.program_id, concat_ws(' ',
+			format('Program ID %s is a CALPADS code, but no code key of the code table.', m.program_id),
+			(SELECT format('The key with that CALPADS code is %s.', string_agg(k.program_id, ', ' ORDER BY k.program_id))
+				FROM calpads.isi_code k WHERE btrim(k.calpads_code) = m.program_id HAVING count(*) > 0)),
+			'The file has to hold the code key; or add the key to calpads.isi_code.')
+		WHEN 'ISI020' THEN calpads.program_message(m.refusal, 'reject', 'site_id', NULL, 'Site ID is empty.',
+			'The profile of the run asks for a site in every row.')
+		WHEN 'ISI021' THEN calpads.program_message(m.refusal, 'reject', 'site_id', m.site_id,
+			format('Site ID %s is not known.', m.site_id), 'Add it to calpads.isi_site.') END
+	FROM pg_temp.program_step m
+	WHERE m.refusal <> 'ISI061';
+
+	-- Who it could be, in the order of the special education import: by SSID, then by name and birth date.
+	INSERT INTO pg_temp.program_note (line_no, message)
+	SELECT l.line_no, calpads.program_message('ISI001', 'reject', 'import_student_id', l.import_student_id,
+			format('The SIS has no student %s.', l.import_student_id),
+			CASE WHEN count(c.id) > 0 THEN 'The student may be one of the candidates; correct the ID in the source system.'
+				ELSE 'Nobody has this SSID, or this name and birth date either.' END)
+		|| jsonb_build_object('candidates', coalesce(jsonb_agg(jsonb_build_object('student_id', c.id, 'found_by', c.found_by)
+			ORDER BY c.found_by DESC, c.id) FILTER (WHERE c.id IS NOT NULL), '[]'))
+	FROM pg_temp.program_step m
+		JOIN pg_temp.program_line l ON l.line_no = m.line_no
+		LEFT JOIN (
+			SELECT s.ssid AS sought, NULL::date AS birth_date, s.id, 'ssid' AS found_by FROM pg_temp.program_student s
+			UNION ALL
+			SELECT calpads.program_name_key(s.last_name) || '^' || calpads.program_name_key(s.first_name), s.birth_date, s.id,
+				'name and birth date'
+			FROM pg_temp.program_student s) AS c
+			ON c.sought = CASE c.found_by WHEN 'ssid' THEN l.state_student_id
+					ELSE calpads.program_name_key(l.student_last_name) || '^' || calpads.program_name_key(l.student_first_name) END
+				AND (c.found_by = 'ssid' OR c.birth_date = l.birth_date)
+	WHERE m.refusal IS NULL AND m.student_id IS NULL
+	GROUP BY l.line_no, l.import_student_id;
+END;
+$$;
+COMMENT ON FUNCTION calpads.note_rejected_lines() IS
+	'makes pg_temp.program_note and says why lines are rejected or unmatched; part of calpads.import_programs()';
+
+/*
+ * Why a line is held.  The same is a warning where a decision, or the mode
+ * that is compatible with Illuminate, lets the line pass.
+ */
+CREATE FUNCTION calpads.note_held_lines() RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	way_out text := 'calpads.decide_program_row(import, line, ';
+BEGIN
+	INSERT INTO pg_temp.program_note (line_no, message)
+	SELECT f.line_no, calpads.program_message(n.code, CASE WHEN f.outcome = 'held' THEN 'hold' ELSE 'warning' END,
+		n.field, n.value, n.explanation, CASE WHEN f.outcome = 'held' THEN way_out || n.choices || ').' END, n.records)
+	FROM (
+			SELECT v.outcome, s.*, k.closes, k.other_site, k.other_start
+			FROM pg_temp.program_step s
+				JOIN pg_temp.program_verdict v ON v.line_no = s.line_no
+				LEFT JOIN pg_temp.program_likeness k ON k.line_no = s.line_no
+			WHERE s.twin_of IS NULL AND (s.codes <> '{}' OR k.line_no IS NOT NULL
+				OR s.ssid_differs OR s.last_differs AND s.birth_differs)) AS f
+		JOIN pg_temp.program_line l ON l.line_no = f.line_no
+		CROSS JOIN LATERAL (VALUES
+			('ISI002', f.ssid_differs, 'state_student_id', l.state_student_id,
+				'The student with this Import Student ID has another SSID.', '''insert_anyway'' or ''skip''', NULL),
+			('ISI003', f.last_differs AND f.birth_differs, 'student_last_name', l.student_last_name,
+				'The student with this Import Student ID has another last name and another birth date.',
+				'''insert_anyway'' or ''skip''', NULL),
+			('ISI005', f.is_near, 'import_student_id', l.import_student_id,
+				format('No student has this Import Student ID; without leading zeros, blanks and case it is %s.', f.student_id),
+				'''insert_anyway'' or ''skip''', NULL),
+			('ISI040', f.is_twice, NULL, NULL,
+				'Other rows of the file have the same student, program, start and site, and differ.',
+				'''insert_anyway'' for the right one, ''skip'' for the others', NULL),
+			('ISI041', f.closes IS NOT NULL, 'program_end_date', f.program_end_date::text,
+				'The row has an end date and no record with its four parts, but the student has an open record of the program.',
+				'''close'', ''merge_into'', ''insert_anyway'' or ''skip'', record', f.closes),
+			('ISI042', f.other_site IS NOT NULL, 'site_id', f.site_id,
+				'The student has a record of the program with the same start and another site, or with a site on one side only.',
+				'''merge_into'', ''close'', ''insert_anyway'' or ''skip'', record', f.other_site),
+			('ISI043', f.other_start IS NOT NULL, 'program_start_date', f.start_date::text,
+				'The student has a record of the program and site that starts within 45 days, overlaps, or is open too.',
+				'''merge_into'', ''close'', ''insert_anyway'' or ''skip'', record', f.other_start))
+			AS n (code, applies, field, value, explanation, choices, records)
+	WHERE n.applies;
+END;
+$$;
+COMMENT ON FUNCTION calpads.note_held_lines() IS
+	'says in pg_temp.program_note why lines are held, or would be; part of calpads.import_programs()';
+
+/* Remarks about lines that change something, or wait. */
+CREATE FUNCTION calpads.note_taken_lines() RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	INSERT INTO pg_temp.program_note (line_no, message)
+	SELECT s.line_no, n.message
+	FROM pg_temp.program_step s
+		JOIN pg_temp.program_verdict v ON v.line_no = s.line_no
+		CROSS JOIN LATERAL (VALUES
+			(s.twin_of IS NOT NULL, calpads.program_message('ISI065', 'info', NULL, NULL,
+				format('The row is the same as that of line %s.', s.twin_of))),
+			(v.keeps_end AND v.outcome <> 'skipped' AND s.twin_of IS NULL, calpads.program_message('ISI051', 'info', 'program_end_date', NULL,
+				'The record has an end date, the row has none; the record stays closed.', 'Setting calpads.isi_reopen.')),
+			(v.decision IS NOT NULL, calpads.program_message('ISI067', 'info', NULL, v.decision,
+				format('The decision %s was taken for this row before.', v.decision))))
+			AS n (applies, message)
+	WHERE (s.twin_of IS NOT NULL OR v.keeps_end OR v.decision IS NOT NULL) AND n.applies;
+
+	INSERT INTO pg_temp.program_note (line_no, message)
+	SELECT s.line_no, (SELECT calpads.program_message('ISI020', 'warning', 'site_id', NULL, 'Site ID is empty.',
+		'CALPADS needs a school; sis.sprg takes it from the enrollments.'))
+	FROM pg_temp.program_step s JOIN pg_temp.program_verdict v ON v.line_no = s.line_no
+	WHERE s.site_id IS NULL AND v.outcome NOT IN ('unchanged', 'skipped');
+
+	INSERT INTO pg_temp.program_note (line_no, message)
+	SELECT s.line_no, calpads.program_message('ISI004', 'warning', NULL, NULL,
+		format('The student''s %s differs from the SIS.', concat_ws(' and ', CASE WHEN s.last_differs THEN 'last name' END,
+			CASE WHEN s.first_differs THEN 'first name' END, CASE WHEN s.birth_differs THEN 'birth date' END)))
+	FROM pg_temp.program_step s JOIN pg_temp.program_verdict v ON v.line_no = s.line_no
+	WHERE (s.last_differs OR s.first_differs OR s.birth_differs) AND NOT (s.last_differs AND s.birth_differs)
+		AND v.outcome NOT IN ('unchanged', 'skipped')
+	UNION ALL
+	SELECT s.line_no, calpads.program_message('ISI011', 'info', 'program_id', s.program_id,
+		format('Program %s has no CALPADS code in calpads.isi_code, so it is not reported.', s.program_id))
+	FROM pg_temp.program_step s JOIN pg_temp.program_verdict v ON v.line_no = s.line_no
+	WHERE s.calpads_code IS NULL AND v.outcome NOT IN ('unchanged', 'skipped');
+
+	INSERT INTO pg_temp.program_note (line_no, message)
+	SELECT c.line_no, n.message
+	FROM pg_temp.program_company c
+		CROSS JOIN LATERAL (VALUES
+			(c.same_start, calpads.program_message('ISI042', 'warning', 'site_id', NULL,
+				'Another new row of the file has the same student, program and start, and another site.')),
+			(c.overlaps, calpads.program_message('ISI043', 'warning', 'program_start_date', NULL,
+				'Another new row of the file has the same student, program and site, and overlaps.')),
+			(c.other_key, calpads.program_message('ISI044', 'warning', 'program_id', NULL,
+				'The student has the same CALPADS program at the same time under another Program ID.')),
+			(c.open_twice, calpads.program_message('ISI045', 'warning', 'program_end_date', NULL,
+				'The student has more than one open record of the program at the school; CALPADS takes only one.')))
+			AS n (applies, message)
+	WHERE n.applies;
+END;
+$$;
+COMMENT ON FUNCTION calpads.note_taken_lines() IS
+	'adds remarks to pg_temp.program_note; part of calpads.import_programs()';
+
+/* Program dates beside enrollments, academic year and terms (ISI022, 032, 033). */
+CREATE FUNCTION calpads.note_program_dates() RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	INSERT INTO pg_temp.program_note (line_no, message)
+	WITH day AS (
+		SELECT d.start_date, calpads.academic_year(d.start_date) AS academic_year, calpads.school_year_start(d.start_date) AS school_year
+		FROM (SELECT DISTINCT s.start_date FROM pg_temp.program_step s) AS d
+	)
+	SELECT f.line_no, n.message
+	FROM (
+		SELECT s.line_no, s.start_date, s.site_id, s.academic_year, membership.code = '3' AS is_participation,
+			stay.is_inside IS NOT TRUE AS not_inside, NOT coalesce(stay.is_inside OR here.days && s.days, false) AS not_here,
+			day.academic_year <> s.academic_year AND s.academic_year ~ '^\d{4}-\d{4}$'
+				OR coalesce(s.program_start_date < coalesce(term.first_day, district.first_day)
+					OR s.program_start_date > coalesce(term.last_day, district.last_day), false) AS not_in_year
+		FROM (
+			SELECT s.line_no, s.student_id, s.school, s.site_id, s.calpads_code, s.start_date, s.program_start_date, s.academic_year,
+				daterange(s.start_date, s.end_date, '[]') AS days
+			FROM pg_temp.program_step s JOIN pg_temp.program_verdict v ON v.line_no = s.line_no
+			WHERE v.outcome NOT IN ('unchanged', 'skipped') AND coalesce(s.end_date >= s.start_date, true)
+			OFFSET 0) AS s
+			LEFT JOIN pg_temp.program_stay here ON here.student_id = s.student_id AND here.school = coalesce(s.school, '')
+			JOIN day ON day.start_date = s.start_date
+			LEFT JOIN pg_temp.program_term term ON term.school = s.school AND term.school_year = day.school_year
+			LEFT JOIN pg_temp.program_term district ON district.school = '0000000' AND district.school_year = day.school_year
+				AND s.school IS NOT NULL
+			CROSS JOIN LATERAL (SELECT here.days @> s.days AS is_inside) AS stay
+			LEFT JOIN (
+				SELECT c.calpads_code, calpads.program_membership(c.calpads_code, calpads.academic_year(calpads.today())) AS code
+				FROM (SELECT DISTINCT btrim(c.calpads_code) AS calpads_code FROM calpads.isi_code c) AS c) AS membership
+				ON membership.calpads_code = s.calpads_code
+		OFFSET 0) AS f
+		CROSS JOIN LATERAL (VALUES
+			(f.not_here AND f.site_id IS NOT NULL, calpads.program_message('ISI022', 'warning', 'site_id', f.site_id,
+				'The student has no enrollment at the site while the program lasts.')),
+			(f.not_in_year, calpads.program_message('ISI032', 'warning', 'program_start_date', f.start_date::text,
+				'The start is outside the academic year, or outside the terms of the site.')),
+			(f.not_inside AND (NOT f.not_here OR f.site_id IS NULL), calpads.program_message('ISI033', 'warning', 'program_start_date', NULL,
+				CASE WHEN f.not_here THEN 'The student has no enrollment while the program lasts.'
+					ELSE 'The program dates are not inside an enrollment.' END
+					|| CASE WHEN f.is_participation THEN ' In SPRG they are cut to it.' ELSE '' END)))
+			AS n (applies, message)
+	WHERE (f.not_inside OR f.not_in_year) AND n.applies;
+END;
+$$;
+COMMENT ON FUNCTION calpads.note_program_dates() IS
+	'says in pg_temp.program_note where program dates and enrollments disagree; part of calpads.import_programs()';
+
+CREATE FUNCTION calpads.is_valid_utf8(content bytea) RETURNS boolean
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM convert_from(content, 'UTF8');
+	RETURN true;
+EXCEPTION
+	WHEN character_not_in_repertoire THEN
+		RETURN false;
+	WHEN untranslatable_character THEN
+		RETURN true;
+END;
+$$;
+COMMENT ON FUNCTION calpads.is_valid_utf8(bytea) IS 'the bytes are text in UTF-8';
+
+/* What is to be said of the file as a whole; unknown codes one by one, with their rows. */
+CREATE FUNCTION calpads.program_file_notes(content bytea) RETURNS jsonb
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN coalesce((
+		SELECT jsonb_agg(n.message)
+		FROM (
+			SELECT calpads.program_message('ISI068', 'warning', NULL, NULL,
+				'The bytes are not valid UTF-8; lines that are not were read as Windows-1252.') AS message
+			WHERE NOT calpads.is_valid_utf8(content)
+			UNION ALL
+			SELECT calpads.program_message('ISI069', 'warning', NULL, max(l.cell_count)::text,
+				format('Lines have up to %s columns, more than are known; the others are kept in the raw rows only.', max(l.cell_count)),
+				'calpads.isi_column says where the columns are.')
+			FROM pg_temp.program_line l
+			HAVING max(l.cell_count) > (SELECT count(c.position) FROM pg_temp.program_column c)
+			UNION ALL
+			(SELECT calpads.program_message(m.refusal, 'reject', 'program_id', m.program_id,
+				format('Program ID %s is not in the code table; rows with it: %s.', m.program_id, count(*))) AS message
+			FROM pg_temp.program_step m
+			WHERE m.refusal IN ('ISI010', 'ISI012')
+			GROUP BY m.refusal, m.program_id
+			ORDER BY count(*) DESC, m.program_id
+			LIMIT 100)) AS n), '[]');
+END;
+$$;
+COMMENT ON FUNCTION calpads.program_file_notes(bytea) IS
+	'the column notes of calpads.program_import for the file that is in pg_temp.program_line; part of calpads.import_programs()';
+
+-- ---- changing the records ----------------------------------------------------------
+
+CREATE FUNCTION calpads.store_program_rows(import_id bigint, changes_follow boolean) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	INSERT INTO calpads.program_import_row (import_id, line_no, outcome, messages, import_student_id, state_student_id,
+		student_last_name, student_first_name, student_middle_name, birth_date, program_id, eligibility_start_date,
+		eligibility_end_date, program_start_date, program_end_date, academic_year, site_id, student_id, record_id, changed,
+		decision, line)
+	SELECT store_program_rows.import_id, l.line_no,
+		CASE WHEN m.refusal IS NOT NULL THEN 'rejected' WHEN m.student_id IS NULL THEN 'unmatched' ELSE v.outcome END,
+		coalesce(n.messages, '[]'), l.import_student_id, l.state_student_id, l.student_last_name, l.student_first_name,
+		l.student_middle_name, l.birth_date, l.program_id, l.eligibility_start_date, l.eligibility_end_date, l.program_start_date,
+		l.program_end_date, m.academic_year, l.site_id, m.student_id,
+		CASE WHEN v.outcome = 'inserted' AND changes_follow
+			THEN nextval('calpads.isi_program_record_id_seq') ELSE v.record_id END,
+		v.changed, v.decision, l.line
+	FROM pg_temp.program_line l
+		JOIN pg_temp.program_step m ON m.line_no = l.line_no
+		LEFT JOIN pg_temp.program_verdict v ON v.line_no = l.line_no
+		LEFT JOIN (
+			-- Sorted as a whole: to sort each line's messages takes four times as long.
+			SELECT t.line_no, jsonb_agg(t.message) AS messages
+			FROM (SELECT t.line_no, t.message FROM pg_temp.program_note t ORDER BY t.line_no, t.code) AS t
+			GROUP BY t.line_no) AS n ON n.line_no = l.line_no;
+END;
+$$;
+COMMENT ON FUNCTION calpads.store_program_rows(bigint, boolean) IS
+	'writes what was found to calpads.program_import_row; part of calpads.import_programs()';
+
+CREATE FUNCTION calpads.insert_programs(import_id bigint, line_no bigint DEFAULT NULL) RETURNS void
+	LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	INSERT INTO calpads.isi_program (record_id, student_id, import_student_id, program_id, site_id, program_start_date,
+		program_end_date, eligibility_start_date, eligibility_end_date, academic_year, import_id, line_no)
+	SELECT r.record_id, r.student_id, r.student_id::text, r.program_id, r.site_id, r.program_start_date, r.program_end_date,
+		r.eligibility_start_date, r.eligibility_end_date,
+		coalesce(r.academic_year, calpads.academic_year(coalesce(r.program_start_date, r.eligibility_start_date))),
+		r.import_id, r.line_no
+	FROM calpads.program_import_row r
+	WHERE r.import_id = insert_programs.import_id AND r.outcome = 'inserted'
+		AND (insert_programs.line_no IS NULL OR r.line_no = insert_programs.line_no)
+$$;
+COMMENT ON FUNCTION calpads.insert_programs(bigint, bigint) IS
+	'makes the records of an import''s inserted rows, or of one of them; part of calpads.import_programs()';
+
+/*
+ * The columns of the records that rows of an import have changed: as they were
+ * before the first change, and as the last one left them.
+ */
+CREATE FUNCTION calpads.program_changes(import_id bigint) RETURNS TABLE (record_id bigint, before jsonb, after jsonb)
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT c.record_id, jsonb_object_agg(c.key, c.before), jsonb_object_agg(c.key, c.after)
+	FROM (
+		SELECT r.record_id, v.key, (array_agg(v.value -> 0 ORDER BY r.decided_at NULLS FIRST, r.line_no))[1] AS before,
+			(array_agg(v.value -> 1 ORDER BY r.decided_at DESC NULLS LAST, r.line_no DESC))[1] AS after
+		FROM calpads.program_import_row r CROSS JOIN LATERAL jsonb_each(r.changed) AS v
+		WHERE r.import_id = program_changes.import_id AND r.outcome IN ('updated', 'closed')
+		GROUP BY r.record_id, v.key) AS c
+	GROUP BY c.record_id
+$$;
+COMMENT ON FUNCTION calpads.program_changes(bigint) IS
+	'records that an import changed, with the changed columns before and after';
+
+/* A changed column has become what the row says, and a row changes a record alone. */
+CREATE FUNCTION calpads.change_programs(import_id bigint, line_no bigint DEFAULT NULL) RETURNS void
+	LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	UPDATE calpads.isi_program p
+	SET site_id = CASE WHEN r.changed ? 'site_id' THEN r.site_id ELSE p.site_id END,
+		program_start_date = CASE WHEN r.changed ? 'program_start_date' THEN r.program_start_date ELSE p.program_start_date END,
+		program_end_date = CASE WHEN r.changed ? 'program_end_date' THEN r.program_end_date ELSE p.program_end_date END,
+		eligibility_start_date = CASE WHEN r.changed ? 'eligibility_start_date' THEN r.eligibility_start_date
+			ELSE p.eligibility_start_date END,
+		eligibility_end_date = CASE WHEN r.changed ? 'eligibility_end_date' THEN r.eligibility_end_date ELSE p.eligibility_end_date END,
+		academic_year = CASE WHEN r.changed ? 'academic_year' THEN r.academic_year ELSE p.academic_year END
+	FROM calpads.program_import_row r
+	WHERE r.import_id = change_programs.import_id AND r.outcome IN ('updated', 'closed') AND p.record_id = r.record_id
+		AND (change_programs.line_no IS NULL OR r.line_no = change_programs.line_no)
+$$;
+COMMENT ON FUNCTION calpads.change_programs(bigint, bigint) IS
+	'writes the changes of an import, or of one row of it, to calpads.isi_program; part of calpads.import_programs()';
+
+CREATE FUNCTION calpads.count_program_rows(import_id bigint) RETURNS calpads.program_import
+	LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	UPDATE calpads.program_import i
+	SET rows_read = c.rows_read, inserted = c.inserted, updated = c.updated, closed = c.closed, unchanged = c.unchanged,
+		held = c.held, unmatched = c.unmatched, rejected = c.rejected, skipped = c.skipped, warned = c.warned,
+		status = CASE WHEN c.held + c.unmatched + c.rejected + c.warned > 0 THEN 'warnings' ELSE 'ok' END,
+		records = (SELECT count(*) FROM calpads.isi_program), finished_at = coalesce(i.finished_at, clock_timestamp())
+	FROM (
+		SELECT count(*) AS rows_read,
+			count(*) FILTER (WHERE r.outcome = 'inserted') AS inserted,
+			count(*) FILTER (WHERE r.outcome = 'updated') AS updated,
+			count(*) FILTER (WHERE r.outcome = 'closed') AS closed,
+			count(*) FILTER (WHERE r.outcome = 'unchanged') AS unchanged,
+			count(*) FILTER (WHERE r.outcome = 'held') AS held,
+			count(*) FILTER (WHERE r.outcome = 'unmatched') AS unmatched,
+			count(*) FILTER (WHERE r.outcome = 'rejected') AS rejected,
+			count(*) FILTER (WHERE r.outcome = 'skipped') AS skipped,
+			count(*) FILTER (WHERE r.messages <> '[]' AND r.messages @> '[{"severity": "warning"}]') AS warned
+		FROM calpads.program_import_row r
+		WHERE r.import_id = count_program_rows.import_id) AS c
+	WHERE i.import_id = count_program_rows.import_id
+	RETURNING i.*
+$$;
+COMMENT ON FUNCTION calpads.count_program_rows(bigint) IS 'counts the rows of an import into calpads.program_import';
+
+-- ---- a run ------------------------------------------------------------------------
+
+/*
+ * Everything beside the bytes that decides what a run does, so that a file is
+ * imported again when the code table, the sites or a setting have changed.
+ */
+CREATE FUNCTION calpads.program_circumstances(compatible boolean, reopen boolean, site_required boolean) RETURNS text
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT encode(sha256(convert_to(concat_ws(E'\n', compatible, reopen, site_required, calpads.setting('sis_schema'),
+		(SELECT string_agg(c::text, E'\n' ORDER BY c.program_id) FROM calpads.isi_code c),
+		(SELECT string_agg(s::text, E'\n' ORDER BY s.site_id) FROM calpads.isi_site s),
+		(SELECT string_agg(m::text, E'\n' ORDER BY m.position) FROM calpads.isi_column m),
+		(SELECT string_agg(f::text, E'\n' ORDER BY f.ordinal) FROM calpads.program_fields() f)), 'UTF8')), 'hex')
+$$;
+COMMENT ON FUNCTION calpads.program_circumstances(boolean, boolean, boolean) IS
+	'a fingerprint of the settings and code tables';
+
+CREATE FUNCTION calpads.last_program_import() RETURNS calpads.program_import
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT i.* FROM calpads.program_import i
+	WHERE NOT i.dry_run AND i.status IN ('ok', 'warnings')
+	ORDER BY i.import_id DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION calpads.last_program_import() IS 'the last import whose changes stand';
+
+/* A student whom the last import did not find may have come since. */
+CREATE FUNCTION calpads.program_students_came(import_id bigint) RETURNS boolean
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	came boolean;
+BEGIN
+	EXECUTE format($query$
+		SELECT EXISTS (SELECT FROM calpads.program_import_row r JOIN %s AS stu ON stu.id::text = r.import_student_id AND stu.del IS NOT TRUE
+			WHERE r.import_id = $1 AND r.outcome = 'unmatched')$query$, calpads.sis_source(NULL, 'stu'))
+		INTO came USING import_id;
+	RETURN came;
+END;
+$$;
+COMMENT ON FUNCTION calpads.program_students_came(bigint) IS 'the SIS now has a student whom that import did not find';
+
+/* The bytes of the last import, with nothing new around them: nothing to do. */
+CREATE FUNCTION calpads.repeat_program_import(import_id bigint) RETURNS calpads.program_import
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	last_import calpads.program_import := calpads.last_program_import();
+	result calpads.program_import;
+BEGIN
+	UPDATE calpads.program_import i
+	SET status = 'unchanged_file', rows_read = last_import.rows_read,
+		unchanged = last_import.inserted + last_import.updated + last_import.closed + last_import.unchanged,
+		held = last_import.held, unmatched = last_import.unmatched, rejected = last_import.rejected, skipped = last_import.skipped,
+		warned = last_import.warned, not_in_file = last_import.not_in_file, finished_at = clock_timestamp(),
+		notes = jsonb_build_array(calpads.program_message('ISI070', 'info', NULL, NULL,
+			format('These are the bytes of import %s; nothing was done.', last_import.import_id),
+			'Its rows are in calpads.program_import_row; force => true reads the file again.'))
+	FROM calpads.program_import n
+	WHERE i.import_id = repeat_program_import.import_id AND n.import_id = i.import_id
+		AND n.sha256 = last_import.sha256 AND n.circumstances = last_import.circumstances
+		AND last_import.records = (SELECT count(*) FROM calpads.isi_program)
+		AND NOT calpads.program_students_came(last_import.import_id)
+	RETURNING i.* INTO result;
+	RETURN result;
+END;
+$$;
+COMMENT ON FUNCTION calpads.repeat_program_import(bigint) IS
+	'finishes an import whose file was imported just before; null: it is another file, or something around it is new';
+
+/* Why a scheduled run is held as a whole; empty: it is not. */
+CREATE FUNCTION calpads.program_limits(import_id bigint, profile calpads.program_profile) RETURNS jsonb
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(jsonb_agg(n.message) FILTER (WHERE n.applies), '[]')
+	FROM calpads.program_import i
+		LEFT JOIN calpads.last_program_import() AS last_import ON true
+		CROSS JOIN LATERAL (VALUES
+			(100 * (i.inserted + i.closed) > profile.insert_close_limit_percent * i.rows_read,
+				calpads.program_message('ISI071', 'hold', NULL, (i.inserted + i.closed)::text,
+					format('%s of %s rows would insert or close; the limit is %s percent.', i.inserted + i.closed, i.rows_read,
+						profile.insert_close_limit_percent),
+					'Look at the rows; calpads.import_programs(), or force => true, has no limits.')),
+			(100 * (last_import.rows_read - i.rows_read) > profile.row_drop_limit_percent * last_import.rows_read,
+				calpads.program_message('ISI072', 'hold', NULL, i.rows_read::text,
+					format('The file has %s rows, the last one had %s; the limit is %s percent less.', i.rows_read,
+						last_import.rows_read, profile.row_drop_limit_percent),
+					'Is the file whole? calpads.import_programs(), or force => true, has no limits.')))
+			AS n (applies, message)
+	WHERE i.import_id = program_limits.import_id
+$$;
+COMMENT ON FUNCTION calpads.program_limits(bigint, calpads.program_profile) IS
+	'limits of a profile that an import breaks, as messages';
+
+CREATE FUNCTION calpads.judge_programs(name text, content bytea, compatible boolean, reopen boolean, site_required boolean)
+	RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+AS $$
+BEGIN
+	PERFORM calpads.stage_program_columns(name, content);
+	PERFORM calpads.stage_program_lines(name, content);
+	PERFORM calpads.stage_program_students();
+	PERFORM calpads.match_program_lines(compatible, site_required);
+	PERFORM calpads.pair_program_lines();
+	PERFORM calpads.answer_program_lines(true);
+	PERFORM calpads.compare_program_lines(compatible);
+	PERFORM calpads.answer_program_lines(false);
+	-- A file without the column says nothing about ends.
+	PERFORM calpads.conclude_program_lines(reopen AND EXISTS (
+		SELECT FROM pg_temp.program_column c WHERE c.name = 'program_end_date' AND c.position IS NOT NULL));
+	PERFORM calpads.stage_program_company();
+	PERFORM calpads.note_rejected_lines();
+	PERFORM calpads.note_held_lines();
+	PERFORM calpads.note_taken_lines();
+	PERFORM calpads.note_program_dates();
+END;
+$$;
+COMMENT ON FUNCTION calpads.judge_programs(text, bytea, boolean, boolean, boolean) IS
+	'reads a file and judges its lines in temporary tables; changes no record; part of calpads.import_programs()';
+
+/*
+ * A run: profile null is a call.  The file is judged, the verdicts are
+ * written, and then, in a real run within its limits, the records.
+ */
+CREATE FUNCTION calpads.run_program_import(path text, content bytea, dry_run boolean, force boolean, profile calpads.program_profile)
+	RETURNS calpads.program_import
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+	SET jit = off
+	SET work_mem = '256MB'
+AS $$
+DECLARE
+	file_name text := regexp_replace(path, '^.*/', '');
+	compatible boolean := coalesce((profile).isi_compatible, calpads.setting('isi_compatible') = 'on');
+	reopen boolean := calpads.setting('isi_reopen') = 'on';
+	site_required boolean := coalesce((profile).site_required, false);
+	-- A copy in memory: what comes from a table would be decompressed with every use.
+	lines bytea := content || ''::bytea;
+	limits jsonb := '[]';
+	result calpads.program_import;
+BEGIN
+	IF content IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_file', MESSAGE = format('there is no file "%s"', file_name);
+	END IF;
+	PERFORM calpads.lock_process('PROGRAMS', '');
+	INSERT INTO calpads.program_import (status, dry_run, profile, file_name, sha256, bytes, circumstances)
+	VALUES ('running', run_program_import.dry_run, (run_program_import.profile).name, file_name, encode(sha256(lines), 'hex'), length(lines),
+		calpads.program_circumstances(compatible, reopen, site_required))
+	RETURNING * INTO result;
+	IF NOT force AND (calpads.repeat_program_import(result.import_id)).import_id IS NOT NULL THEN
+		SELECT i.* INTO result FROM calpads.program_import i WHERE i.import_id = result.import_id;
+		RETURN result;
+	END IF;
+
+	-- Lines may end in CR alone, which the reader takes for damage.
+	IF position('\x0a'::bytea IN lines) = 0 THEN
+		lines := decode(replace(encode(lines, 'escape'), E'\r', E'\n'), 'escape');
+	END IF;
+	PERFORM calpads.judge_programs(file_name, lines, compatible, reopen, site_required);
+	UPDATE calpads.program_import i
+	SET notes = calpads.program_file_notes(lines), has_header = (SELECT bool_or(c.is_header) FROM pg_temp.program_column c),
+		not_in_file = (SELECT count(*) FROM calpads.isi_program p
+			WHERE p.program_end_date IS NULL AND (p.program_start_date IS NOT NULL OR p.eligibility_end_date IS NULL)
+				AND NOT EXISTS (SELECT FROM pg_temp.program_step s WHERE s.record_id = p.record_id))
+	WHERE i.import_id = result.import_id;
+	-- The limits look at the counts, and inserted rows have a record only within them.
+	IF (profile).name IS NOT NULL AND NOT force THEN
+		UPDATE calpads.program_import i
+		SET rows_read = (SELECT count(*) FROM pg_temp.program_line),
+			(inserted, closed) = (SELECT count(*) FILTER (WHERE v.outcome = 'inserted'), count(*) FILTER (WHERE v.outcome = 'closed')
+				FROM pg_temp.program_verdict v)
+		WHERE i.import_id = result.import_id;
+		limits := calpads.program_limits(result.import_id, profile);
+	END IF;
+	PERFORM calpads.store_program_rows(result.import_id, NOT dry_run AND limits = '[]');
+	DROP TABLE pg_temp.program_column, pg_temp.program_line, pg_temp.program_student, pg_temp.program_stay, pg_temp.program_term,
+		pg_temp.program_near, pg_temp.program_step, pg_temp.program_answer, pg_temp.program_after, pg_temp.program_likeness,
+		pg_temp.program_company, pg_temp.program_verdict, pg_temp.program_note;
+	IF NOT dry_run AND limits = '[]' THEN
+		PERFORM calpads.insert_programs(result.import_id);
+		PERFORM calpads.change_programs(result.import_id);
+	END IF;
+	result := calpads.count_program_rows(result.import_id);
+	IF limits <> '[]' THEN
+		UPDATE calpads.program_import i SET status = 'held', notes = limits || i.notes
+		WHERE i.import_id = result.import_id RETURNING i.* INTO result;
+	END IF;
+	RETURN result;
+END;
+$$;
+COMMENT ON FUNCTION calpads.run_program_import(text, bytea, boolean, boolean, calpads.program_profile) IS
+	'one run of the import; part of calpads.import_programs() and calpads.import_programs_scheduled()';
+
+CREATE FUNCTION calpads.import_programs(path text, content bytea DEFAULT NULL, dry_run boolean DEFAULT false, force boolean DEFAULT false)
+	RETURNS calpads.program_import
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF num_nulls(path, dry_run, force) > 0 THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'path, dry_run and force must not be null';
+	END IF;
+	RETURN calpads.run_program_import(path, coalesce(content, calpads.server_file(path)), dry_run, force, NULL);
+END;
+$$;
+COMMENT ON FUNCTION calpads.import_programs(text, bytea, boolean, boolean) IS
+	'imports an Illuminate programs.txt file: a file of the server by its absolute path (needs pg_read_server_files), or content, whose '
+	'name is path. dry_run: finds and writes down the same and changes no record. The bytes of the last import are not read '
+	'again, unless force is true. What became of the rows is in calpads.program_import_row';
+
+-- ---- decisions and undo --------------------------------------------------------------
+
+CREATE FUNCTION calpads.find_program_import(import_id bigint) RETURNS calpads.program_import
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_import calpads.program_import;
+BEGIN
+	SELECT i.* INTO found_import FROM calpads.program_import i WHERE i.import_id = find_program_import.import_id;
+	IF found_import.import_id IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'undefined_object',
+			MESSAGE = format('there is no program import %s', coalesce(import_id::text, 'without a number')),
+			HINT = 'calpads.program_import lists them.';
+	ELSIF found_import.dry_run OR found_import.status NOT IN ('ok', 'warnings') THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('program import %s changed no records', import_id),
+			DETAIL = CASE WHEN found_import.dry_run THEN 'It was a dry run.' ELSE format('Its status is "%s".', found_import.status) END,
+			HINT = 'Take the import that did; calpads.program_import lists them.';
+	END IF;
+	RETURN found_import;
+END;
+$$;
+COMMENT ON FUNCTION calpads.find_program_import(bigint) IS 'an import whose changes stand; else an error';
+
+/* The record that a decision is about: the one that is named, or the only one that the messages name. */
+CREATE FUNCTION calpads.decided_program(held calpads.program_import_row, record_id bigint) RETURNS calpads.isi_program
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	named bigint[] := ARRAY(SELECT DISTINCT r.id::bigint FROM jsonb_array_elements(held.messages) AS m
+		CROSS JOIN LATERAL jsonb_array_elements_text(m -> 'records') AS r (id) ORDER BY 1);
+	target calpads.isi_program;
+BEGIN
+	SELECT p.* INTO target FROM calpads.isi_program p
+	WHERE p.record_id = coalesce(decided_program.record_id, CASE WHEN cardinality(named) = 1 THEN named[1] END)
+		AND p.student_id = held.student_id AND p.program_id = held.program_id
+	FOR UPDATE;
+	IF target.record_id IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = CASE WHEN record_id IS NULL THEN 'the record of the decision is not clear'
+				ELSE format('record %s is none of the row''s student and program', record_id) END,
+			DETAIL = format('Import %s, line %s; records: %s.', held.import_id, held.line_no, array_to_string(named, ', ')),
+			HINT = 'Name one of them in record_id.';
+	END IF;
+	RETURN target;
+END;
+$$;
+COMMENT ON FUNCTION calpads.decided_program(calpads.program_import_row, bigint) IS 'part of calpads.decide_program_row()';
+
+CREATE FUNCTION calpads.held_program_row(import_id bigint, line_no bigint, decision text) RETURNS calpads.program_import_row
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	held calpads.program_import_row;
+BEGIN
+	IF decision IS NULL OR decision NOT IN ('insert_anyway', 'merge_into', 'close', 'skip') THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('there is no decision %L', decision),
+			HINT = 'The decisions are: insert_anyway, merge_into, close, skip.';
+	END IF;
+	SELECT r.* INTO held FROM calpads.program_import_row r
+	WHERE r.import_id = held_program_row.import_id AND r.line_no = held_program_row.line_no;
+	IF held.outcome IS DISTINCT FROM 'held' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('line %s of program import %s is not held', coalesce(line_no::text, 'null'), import_id),
+			DETAIL = CASE WHEN held.outcome IS NULL THEN 'There is no such line.' ELSE format('Its outcome is "%s".', held.outcome) END,
+			HINT = 'calpads.program_held lists the rows that wait for a decision.';
+	ELSIF decision = 'close' AND num_nonnulls(held.program_end_date, held.eligibility_end_date) = 0 THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'the row has no end date by which it could close a record',
+			DETAIL = format('Import %s, line %s.', import_id, line_no),
+			HINT = 'Decide merge_into, insert_anyway or skip.';
+	END IF;
+	RETURN held;
+END;
+$$;
+COMMENT ON FUNCTION calpads.held_program_row(bigint, bigint, text) IS 'part of calpads.decide_program_row()';
+
+CREATE FUNCTION calpads.remember_program_decision(held calpads.program_import_row, decision text, record_id bigint) RETURNS void
+	LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	INSERT INTO calpads.program_decision (import_student_id, program_id, site_id, program_start_date, eligibility_start_date,
+		codes, person, line, decision, record_id, import_id, line_no)
+	SELECT held.import_student_id, held.program_id, held.site_id, held.program_start_date,
+		CASE WHEN held.program_start_date IS NULL THEN held.eligibility_start_date END,
+		ARRAY(SELECT m ->> 'code' FROM jsonb_array_elements(held.messages) AS m WHERE m ->> 'severity' = 'hold'),
+		concat_ws('|', held.state_student_id, held.student_last_name, held.student_first_name, held.birth_date::text),
+		held.line, remember_program_decision.decision, remember_program_decision.record_id, held.import_id, held.line_no
+$$;
+COMMENT ON FUNCTION calpads.remember_program_decision(calpads.program_import_row, text, bigint) IS 'part of calpads.decide_program_row()';
+
+/*
+ * insert_anyway takes the row as it is, merge_into takes its start and site as
+ * a correction of a record, close takes only its end, skip nothing.  It is done
+ * at once, and remembered for the next nights.
+ */
+CREATE FUNCTION calpads.decide_program_row(import_id bigint, line_no bigint, decision text, record_id bigint DEFAULT NULL)
+	RETURNS calpads.program_import_row
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	held calpads.program_import_row;
+	target calpads.isi_program;
+	same_key calpads.isi_program;
+	change jsonb;
+BEGIN
+	PERFORM calpads.lock_process('PROGRAMS', '');
+	PERFORM calpads.find_program_import(import_id);
+	held := calpads.held_program_row(import_id, line_no, decision);
+	SELECT p.* INTO same_key FROM calpads.isi_program p
+	WHERE p.student_id = held.student_id AND p.program_id = held.program_id AND coalesce(p.site_id, '') = coalesce(held.site_id, '')
+		AND coalesce(p.program_start_date, '-infinity') = coalesce(held.program_start_date, '-infinity')
+		AND (p.program_start_date IS NOT NULL OR p.eligibility_start_date = held.eligibility_start_date);
+	IF decision IN ('merge_into', 'close') THEN
+		target := calpads.decided_program(held, record_id);
+		IF decision = 'merge_into' AND same_key.record_id <> target.record_id THEN
+			RAISE EXCEPTION USING
+				ERRCODE = 'unique_violation',
+				MESSAGE = format('record %s already has the student, program, site and start of the row', same_key.record_id),
+				DETAIL = format('Import %s, line %s.', import_id, line_no),
+				HINT = 'Decide insert_anyway, which changes that record, or skip.';
+		END IF;
+	ELSIF decision = 'insert_anyway' THEN
+		IF EXISTS (SELECT FROM calpads.program_import_row r
+				WHERE r.import_id = held.import_id AND r.record_id = same_key.record_id AND r.line_no <> held.line_no
+					AND r.decision = 'insert_anyway') THEN
+			RAISE EXCEPTION USING
+				ERRCODE = 'object_not_in_prerequisite_state',
+				MESSAGE = 'another row of the file with the same student, program, start and site was taken',
+				DETAIL = format('Import %s, line %s; record %s.', import_id, line_no, same_key.record_id),
+				HINT = 'Skip this row, or undo the import.';
+		END IF;
+		target := same_key;
+	END IF;
+	change := nullif(calpads.program_change(target, held, decision, false), '{}');
+	UPDATE calpads.program_import_row r
+	SET decision = decide_program_row.decision, decided_at = clock_timestamp(), decided_by = session_user,
+		outcome = CASE WHEN decide_program_row.decision = 'skip' THEN 'skipped' WHEN target.record_id IS NULL THEN 'inserted'
+			ELSE calpads.program_outcome(target, coalesce(change, '{}')) END,
+		record_id = CASE WHEN decide_program_row.decision <> 'skip'
+			THEN coalesce(target.record_id, nextval('calpads.isi_program_record_id_seq')) END,
+		changed = CASE WHEN target.record_id IS NOT NULL THEN change END
+	WHERE r.import_id = held.import_id AND r.line_no = held.line_no;
+	PERFORM calpads.insert_programs(import_id, line_no);
+	PERFORM calpads.change_programs(import_id, line_no);
+	PERFORM calpads.remember_program_decision(held, decision, target.record_id);
+	PERFORM calpads.count_program_rows(import_id);
+	SELECT r.* INTO held FROM calpads.program_import_row r
+	WHERE r.import_id = decide_program_row.import_id AND r.line_no = decide_program_row.line_no;
+	RETURN held;
+END;
+$$;
+COMMENT ON FUNCTION calpads.decide_program_row(bigint, bigint, text, bigint) IS
+	'decides about a held row, and remembers it: insert_anyway (what Illuminate does), merge_into (start and site are a correction of '
+	'the record), close (the record gets the row''s end), skip; record_id may be left out where the messages name one';
+
+/* Records that are no longer as an import left them. */
+CREATE FUNCTION calpads.programs_touched_since(import_id bigint) RETURNS SETOF bigint
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH left_as AS (
+		SELECT coalesce(r.record_id, c.record_id) AS record_id, CASE WHEN r.record_id IS NOT NULL THEN
+				jsonb_build_object('site_id', r.site_id, 'program_start_date', r.program_start_date,
+					'program_end_date', r.program_end_date, 'eligibility_start_date', r.eligibility_start_date,
+					'eligibility_end_date', r.eligibility_end_date)
+				ELSE '{}' END || coalesce(c.after, '{}') AS after
+		FROM (SELECT i.* FROM calpads.program_import_row i
+				WHERE i.import_id = programs_touched_since.import_id AND i.outcome = 'inserted') AS r
+			FULL JOIN calpads.program_changes(programs_touched_since.import_id) c ON c.record_id = r.record_id
+	)
+	SELECT l.record_id
+	FROM left_as l LEFT JOIN calpads.isi_program p ON p.record_id = l.record_id
+	WHERE p.record_id IS NULL OR NOT to_jsonb(p) @> l.after
+	UNION
+	-- Changed and changed back is touched, too: a later undo would miss it.
+	SELECT o.record_id
+	FROM left_as l JOIN calpads.program_import_row o ON o.record_id = l.record_id
+		JOIN calpads.program_import i ON i.import_id = o.import_id
+	WHERE o.import_id > programs_touched_since.import_id AND o.outcome IN ('updated', 'closed') AND i.status IN ('ok', 'warnings')
+		AND NOT i.dry_run
+	UNION
+	-- What CALPADS has been told (section 5: no later run or post).
+	SELECT l.record_id
+	FROM left_as l
+		JOIN calpads.isi_program p ON p.record_id = l.record_id
+		JOIN calpads.isi_code k ON k.program_id = p.program_id
+		JOIN (
+			SELECT split_part(e.line, '^', 8) AS local_student_id, split_part(e.line, '^', 13) AS program, f.posted_at
+			FROM calpads.extract_file f JOIN calpads.extract_record e ON e.file_id = f.file_id
+			WHERE f.process = 'SPRG' AND f.status = 'Posted') AS posted
+			ON posted.local_student_id = p.student_id::text AND posted.program = btrim(k.calpads_code)
+	WHERE calpads.program_is_from_isi(btrim(k.calpads_code)) AND posted.posted_at > (
+		SELECT i.started_at FROM calpads.program_import i WHERE i.import_id = programs_touched_since.import_id)
+$$;
+COMMENT ON FUNCTION calpads.programs_touched_since(bigint) IS
+	'records of an import that somebody changed after it, or that were sent to CALPADS and posted';
+
+CREATE FUNCTION calpads.undo_program_import(import_id bigint) RETURNS calpads.program_import
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	undone calpads.program_import;
+	touched bigint[];
+BEGIN
+	PERFORM calpads.lock_process('PROGRAMS', '');
+	PERFORM calpads.find_program_import(import_id);
+	touched := ARRAY(SELECT t FROM calpads.programs_touched_since(import_id) t ORDER BY t);
+	IF touched <> '{}' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('program import %s cannot be undone any more', import_id),
+			DETAIL = format('%s of its records were changed or posted since, for example record %s.', cardinality(touched), touched[1]),
+			HINT = 'Undo the later imports first, and take posted files back.';
+	END IF;
+	UPDATE calpads.isi_program p
+	SET site_id = n.site_id, program_start_date = n.program_start_date, program_end_date = n.program_end_date,
+		eligibility_start_date = n.eligibility_start_date, eligibility_end_date = n.eligibility_end_date,
+		academic_year = n.academic_year
+	FROM calpads.program_changes(undo_program_import.import_id) c
+		JOIN calpads.isi_program o ON o.record_id = c.record_id
+		CROSS JOIN LATERAL jsonb_populate_record(o, c.before) AS n
+	WHERE p.record_id = c.record_id;
+	DELETE FROM calpads.isi_program p USING calpads.program_import_row r
+	WHERE r.import_id = undo_program_import.import_id AND r.outcome = 'inserted' AND p.record_id = r.record_id;
+	DELETE FROM calpads.program_decision d WHERE d.import_id = undo_program_import.import_id;
+	UPDATE calpads.program_import i SET status = 'undone', undone_at = clock_timestamp(), undone_by = session_user
+	WHERE i.import_id = undo_program_import.import_id
+	RETURNING i.* INTO undone;
+	RETURN undone;
+END;
+$$;
+COMMENT ON FUNCTION calpads.undo_program_import(bigint) IS
+	'takes an import back as a whole, with the decisions about its rows: the records are as they were before. Refused when '
+	'a later import, a person or a posting has touched one of them';
+
+-- ---- the schedule ---------------------------------------------------------------------
+
+/* A line for a run that did not come to the file. */
+CREATE FUNCTION calpads.record_program_run(profile calpads.program_profile, status text, message jsonb) RETURNS calpads.program_import
+	LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	INSERT INTO calpads.program_import (status, profile, file_name, notes, finished_at)
+	VALUES (record_program_run.status, profile.name, profile.file_name, jsonb_build_array(message), clock_timestamp())
+	RETURNING *
+$$;
+COMMENT ON FUNCTION calpads.record_program_run(calpads.program_profile, text, jsonb) IS
+	'part of calpads.import_programs_scheduled()';
+
+/*
+ * Says that a profile ends soon or has ended: 14 days before, and again every
+ * week, so that a feed cannot go silent over the summer.
+ */
+CREATE FUNCTION calpads.announce_program_profile(profile calpads.program_profile) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF NOT coalesce(calpads.today() >= profile.last_day - 14, false) OR calpads.today() < profile.end_announced_on + 7 THEN
+		RETURN;
+	END IF;
+	UPDATE calpads.program_profile p SET end_announced_on = calpads.today() WHERE p.name = profile.name;
+	PERFORM calpads.queue_mail(profile.recipients,
+		format('Programs import %s %s on %s', profile.name, CASE WHEN calpads.today() > profile.last_day THEN 'ended' ELSE 'ends' END,
+			profile.last_day),
+		format(E'The last day of the programs import "%s" %s %s.\n\n%s\n', profile.name,
+			CASE WHEN calpads.today() > profile.last_day THEN 'was' ELSE 'is' END, profile.last_day,
+			'No file is imported after it. To go on, set a new last_day in calpads.program_profile.'));
+END;
+$$;
+COMMENT ON FUNCTION calpads.announce_program_profile(calpads.program_profile) IS
+	'mails that the end of a profile is near or past; part of calpads.import_programs_scheduled()';
+
+/* Counts only: no names, no SSIDs. */
+CREATE FUNCTION calpads.mail_program_import(profile calpads.program_profile, import calpads.program_import) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM calpads.queue_mail(profile.recipients, format('Programs import %s: %s', profile.name, import.status),
+		concat_ws(E'\n', format('Import %s of profile "%s": %s', import.import_id, profile.name, import.status), '',
+			(SELECT string_agg(format('%s: %s', c.name, c.value), E'\n' ORDER BY c.place)
+			FROM (VALUES (1, 'rows read', import.rows_read), (2, 'inserted', import.inserted), (3, 'updated', import.updated),
+				(4, 'closed', import.closed), (5, 'unchanged', import.unchanged), (6, 'held', import.held),
+				(7, 'unmatched', import.unmatched), (8, 'rejected', import.rejected), (9, 'skipped', import.skipped),
+				(10, 'open records that are not in the file', import.not_in_file)) AS c (place, name, value)
+			WHERE import.rows_read > 0),
+			(SELECT E'\n' || string_agg(m ->> 'text', E'\n') FROM jsonb_array_elements(import.notes) AS m
+			WHERE m ->> 'code' IN ('ISI071', 'ISI072', 'ISI073')), ''));
+END;
+$$;
+COMMENT ON FUNCTION calpads.mail_program_import(calpads.program_profile, calpads.program_import) IS
+	'mails the counts of a run; part of calpads.import_programs_scheduled()';
+
+/* The file of a profile, under the one name that the format has. */
+CREATE FUNCTION calpads.fetch_programs(profile calpads.program_profile) RETURNS bytea
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF lower(profile.file_name) <> 'programs.txt' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('profile "%s" names the file "%s"', profile.name, profile.file_name),
+			HINT = 'A scheduled run takes programs.txt only; calpads.import_programs() takes any name.';
+	END IF;
+	RETURN calpads.fetch_file(profile.location, profile.file_name);
+END;
+$$;
+COMMENT ON FUNCTION calpads.fetch_programs(calpads.program_profile) IS
+	'the bytes of a profile''s file; part of calpads.import_programs_scheduled()';
+
+CREATE FUNCTION calpads.import_programs_scheduled(profile text, force boolean DEFAULT false) RETURNS calpads.program_import
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	settings calpads.program_profile;
+	result calpads.program_import;
+	problem text;
+BEGIN
+	SELECT p.* INTO settings FROM calpads.program_profile p WHERE p.name = profile;
+	IF settings.name IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'undefined_object',
+			MESSAGE = format('there is no programs import profile %L', profile),
+			HINT = 'Add it to calpads.program_profile.';
+	END IF;
+	PERFORM calpads.announce_program_profile(settings);
+	IF calpads.today() > settings.last_day THEN
+		RETURN calpads.record_program_run(settings, 'expired', calpads.program_message('ISI074', 'hold', NULL, settings.last_day::text,
+			format('The profile ended on %s; no file was imported.', settings.last_day), 'Set a new last_day in calpads.program_profile.'));
+	ELSIF calpads.today() < settings.first_day THEN
+		RETURN calpads.record_program_run(settings, 'inactive', calpads.program_message('ISI075', 'info', NULL, settings.first_day::text,
+			format('The profile begins on %s; no file was imported.', settings.first_day)));
+	END IF;
+	-- A run that fails at night is written down and mailed, not lost in the server's log.
+	BEGIN
+		result := calpads.run_program_import(settings.file_name, calpads.fetch_programs(settings), false, coalesce(force, false), settings);
+	EXCEPTION
+		WHEN OTHERS THEN
+			GET STACKED DIAGNOSTICS problem = MESSAGE_TEXT;
+			result := calpads.record_program_run(settings, 'failed', calpads.program_message('ISI073', 'reject', NULL, SQLSTATE,
+				format('The run failed: %s.', problem)));
+	END;
+	IF result.status <> 'unchanged_file' THEN
+		PERFORM calpads.mail_program_import(settings, result);
+	END IF;
+	RETURN result;
+END;
+$$;
+COMMENT ON FUNCTION calpads.import_programs_scheduled(text, boolean) IS
+	'runs a profile of calpads.program_profile: fetches its file and imports it, unless more would change than its limits allow '
+	'(force: without limits, also the same bytes again), and mails the counts. A profile out of its dates, and a run that fails, are '
+	'written to calpads.program_import';
+
+-- ---- looking ---------------------------------------------------------------------------
+
+CREATE VIEW calpads.program_held AS
+SELECT r.import_id, r.line_no, m ->> 'code' AS code, m ->> 'text' AS explanation, m ->> 'hint' AS hint, m -> 'records' AS records,
+	r.student_id, r.import_student_id, r.student_last_name, r.student_first_name, r.birth_date, r.program_id, r.site_id,
+	r.program_start_date, r.program_end_date, r.eligibility_start_date, r.eligibility_end_date
+FROM calpads.program_import_row r
+	JOIN calpads.program_import i ON i.import_id = r.import_id
+	CROSS JOIN LATERAL jsonb_array_elements(r.messages) AS m
+WHERE r.outcome = 'held' AND m ->> 'severity' = 'hold' AND NOT i.dry_run AND i.status IN ('ok', 'warnings')
+	AND i.import_id = (calpads.last_program_import()).import_id;
+COMMENT ON VIEW calpads.program_held IS 'rows of the last import that wait for calpads.decide_program_row(), one row for each reason';
+
+CREATE VIEW calpads.program_candidate AS
+SELECT r.import_id, r.line_no, r.import_student_id, r.state_student_id, r.student_last_name, r.student_first_name, r.birth_date,
+	(c ->> 'student_id')::integer AS student_id, c ->> 'found_by' AS found_by
+FROM calpads.program_import_row r
+	LEFT JOIN LATERAL jsonb_path_query(r.messages, '$[*].candidates[*]') AS c ON true
+WHERE r.outcome = 'unmatched';
+COMMENT ON VIEW calpads.program_candidate IS
+	'unmatched rows with the students they could be, by SSID or by name and birth date; student_id null: nobody';
+
+CREATE VIEW calpads.alert_504 AS
+SELECT p.student_id, p.import_student_id, p.record_id, p.program_id, c.name, p.site_id, d.start_date, d.end_date
+FROM calpads.isi_program p
+	JOIN calpads.isi_code c ON c.program_id = p.program_id
+	CROSS JOIN LATERAL (
+		SELECT coalesce(p.program_start_date, p.eligibility_start_date) AS start_date,
+			coalesce(p.program_end_date, p.eligibility_end_date) AS end_date) AS d
+WHERE btrim(c.system_key) = '504_plan' AND d.start_date <= calpads.today() AND coalesce(d.end_date >= calpads.today(), true);
+COMMENT ON VIEW calpads.alert_504 IS
+	'students with an active 504 plan: by the system key 504_plan of the code, whatever its CALPADS code';
+
+CREATE VIEW calpads.program_profile_status AS
+SELECT p.name,
+	CASE WHEN calpads.today() > p.last_day THEN 'expired' WHEN calpads.today() < p.first_day THEN 'inactive'
+		WHEN calpads.today() >= p.last_day - 14 THEN 'ends soon' ELSE 'active' END AS status,
+	p.first_day, p.last_day, i.import_id AS last_import_id, i.status AS last_status, i.started_at AS last_run, f.started_at AS last_new_file
+FROM calpads.program_profile p
+	LEFT JOIN LATERAL (
+		SELECT i.import_id, i.status, i.started_at FROM calpads.program_import i
+		WHERE i.profile = p.name ORDER BY i.import_id DESC LIMIT 1) AS i ON true
+	LEFT JOIN LATERAL (
+		SELECT max(i.started_at) AS started_at FROM calpads.program_import i
+		WHERE i.profile = p.name AND i.status IN ('ok', 'warnings', 'undone')) AS f ON true;
+COMMENT ON VIEW calpads.program_profile_status IS
+	'profiles with their state today (active, ends soon, expired, inactive), their last run, and when a new file came last';
+
+CREATE FUNCTION calpads.program_not_in_file(import_id bigint) RETURNS SETOF calpads.isi_program
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT p.* FROM calpads.isi_program p
+	WHERE p.program_end_date IS NULL AND (p.program_start_date IS NOT NULL OR p.eligibility_end_date IS NULL)
+		AND NOT EXISTS (
+			SELECT FROM calpads.program_import_row r
+			WHERE r.import_id = program_not_in_file.import_id AND r.student_id = p.student_id AND r.program_id = p.program_id
+				AND coalesce(r.site_id, '') = coalesce(p.site_id, '')
+				AND coalesce(r.program_start_date, '-infinity') = coalesce(p.program_start_date, '-infinity')
+				AND (p.program_start_date IS NOT NULL OR r.eligibility_start_date = p.eligibility_start_date))
+$$;
+COMMENT ON FUNCTION calpads.program_not_in_file(bigint) IS
+	'open records that the file of an import does not name (ISI050); they are never touched';
+
+CREATE FUNCTION calpads.program_trace(schema_name text DEFAULT NULL)
+	RETURNS TABLE (local_record_id text, ssid text, school_of_attendance text, education_program_code text,
+		education_program_membership_start_date date, education_program_membership_end_date date, record_id bigint,
+		import_id bigint, line_no bigint, file_name text, line text)
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY EXECUTE format($query$
+		SELECT v.local_record_id, v.ssid, v.school_of_attendance, v.education_program_code, v.education_program_membership_start_date,
+			v.education_program_membership_end_date, p.record_id, r.import_id, r.line_no, i.file_name, r.line
+		FROM %s AS v
+			JOIN calpads.isi_program p ON p.record_id = (to_jsonb(v) ->> 'source_id')::bigint AND to_jsonb(v) ->> 'source' = 'ISI'
+			JOIN calpads.program_import_row r ON r.record_id = p.record_id AND r.outcome IN ('inserted', 'updated', 'closed')
+			JOIN calpads.program_import i ON i.import_id = r.import_id AND NOT i.dry_run AND i.status IN ('ok', 'warnings')
+		ORDER BY v.ssid, v.school_of_attendance, v.education_program_code, v.education_program_membership_start_date,
+			r.import_id, r.line_no$query$, calpads.sis_table_name(schema_name, 'sprg'));
+END;
+$$;
+COMMENT ON FUNCTION calpads.program_trace(text) IS
+	'SPRG records that come from programs.txt, each with the rows of the imports that made or changed its record';
 
 -- ---------------------------------------------------------------------------
 -- 14. The sample district

@@ -57,6 +57,9 @@ static int	mail_attempts = 10;
 static int	mail_history_days = 90;
 static int	job_history_days = 90;
 static char *nightly_mail_recipients;
+static char *program_source;
+static bool isi_compatible;
+static bool isi_reopen;
 
 static const struct config_enum_entry year_end_exits_options[] = {
 	{"off", 0, false},
@@ -86,6 +89,28 @@ check_date_setting(char **newval, void **extra, GucSource source)
 		day <= day_tab[isleap(year)][month - 1])
 		return true;
 	GUC_check_errdetail("A date is written YYYY-MM-DD, for example 2026-09-30.");
+	return false;
+}
+
+/* pgm, isi, or education program codes of three digits, separated by commas. */
+static bool
+check_program_source(char **newval, void **extra, GucSource source)
+{
+	const char *rest = *newval + strspn(*newval, " ");
+
+	if (*rest == '\0' || strcmp(rest, "pgm") == 0 || strcmp(rest, "isi") == 0)
+		return true;
+	while (strspn(rest, "0123456789") == 3)
+	{
+		rest += 3;
+		rest += strspn(rest, " ");
+		if (*rest == '\0')
+			return true;
+		if (*rest++ != ',')
+			break;
+		rest += strspn(rest, " ");
+	}
+	GUC_check_errdetail("It is pgm, isi, or a list of education program codes, for example 101, 127.");
 	return false;
 }
 
@@ -182,6 +207,16 @@ define_program_settings(void)
 							"Days before the last school day from which participation in a program is closed.",
 							NULL, &sprg_year_end_window_days, 30, 0, 366, PGC_USERSET, 0, NULL, NULL,
 							NULL);
+	define_string("calpads.program_source",
+				  "Where student programs come from: pgm, isi (calpads.isi_program), or the education "
+				  "program codes that come from calpads.isi_program.",
+				  &program_source, "pgm", check_program_source);
+	define_bool("calpads.isi_compatible",
+				"Programs files: load what looks like a duplicate or another student, with a warning, as Illuminate does.",
+				&isi_compatible);
+	define_bool("calpads.isi_reopen",
+				"Programs files: an empty end date opens a record that has one.",
+				&isi_reopen);
 }
 
 static void

@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
@@ -140,20 +141,14 @@ put_row(ReturnSetInfo *result, const ServerReader *reader, const Record *record)
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-PG_FUNCTION_INFO_V1(calpads_read_rows);
-
-/*
- * calpads.read_rows(name text, content bytea) → setof record: the lines of a
- * CSV, tab or caret file in cells, blank ones null; complaint is set where a
- * line cannot be divided.  A file that is none of these is an error (22P04).
- */
-Datum
-calpads_read_rows(PG_FUNCTION_ARGS)
+/* The rows of a file of this format: what both functions give. */
+static void
+read_rows(FunctionCallInfo fcinfo, FileFormat format)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	bytea	   *content = PG_GETARG_BYTEA_PP(1);
-	Layout	   *layout = make_layout(name, guess_format(VARDATA_ANY(content), VARSIZE_ANY_EXHDR(content)));
+	Layout	   *layout = make_layout(name, format);
 	FileSource *source = file_source_from_bytes(name, VARDATA_ANY(content), VARSIZE_ANY_EXHDR(content));
 	ServerReader *reader = server_reader_open(layout, current_academic_year(), ENCODING_AUTO, source,
 											  file_source_read, source);
@@ -173,5 +168,48 @@ calpads_read_rows(PG_FUNCTION_ARGS)
 	}
 	server_reader_close(reader);
 	file_source_close(source);
+}
+
+PG_FUNCTION_INFO_V1(calpads_read_rows);
+
+/*
+ * calpads.read_rows(name text, content bytea) → setof record: the lines of a
+ * CSV, tab or caret file in cells, blank ones null; complaint is set where a
+ * line cannot be divided.  A file that is none of these is an error (22P04).
+ */
+Datum
+calpads_read_rows(PG_FUNCTION_ARGS)
+{
+	bytea	   *content = PG_GETARG_BYTEA_PP(1);
+
+	read_rows(fcinfo, guess_format(VARDATA_ANY(content), VARSIZE_ANY_EXHDR(content)));
 	return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(calpads_read_tab_rows);
+
+/*
+ * calpads.read_tab_rows(name text, content bytea) → setof record: the same of
+ * a file that has to be tab-delimited, in which quotes mean nothing.
+ */
+Datum
+calpads_read_tab_rows(PG_FUNCTION_ARGS)
+{
+	read_rows(fcinfo, FORMAT_TAB);
+	return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(calpads_mdy_date);
+
+/* calpads.mdy_date(value text) → date: M/D/YYYY, or null when it is none */
+Datum
+calpads_mdy_date(PG_FUNCTION_ARGS)
+{
+	text	   *value = PG_GETARG_TEXT_PP(0);
+	FieldText	field = {VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)};
+	DayNumber	day;
+
+	if (!field_parse_date_mdy(field, &day))
+		PG_RETURN_NULL();
+	PG_RETURN_DATEADT(day);
 }

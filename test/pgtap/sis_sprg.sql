@@ -52,8 +52,8 @@ SELECT results_eq(
 	'the first columns are the fields of the layout');
 SELECT results_eq(
 	$$SELECT attname::text COLLATE "default", atttypid::regtype::text FROM pg_attribute WHERE attrelid = 'sis.sprg'::regclass AND attnum > 26 ORDER BY attnum$$,
-	$$VALUES ('student_id', 'integer'), ('sc', 'integer'), ('source', 'text'), ('entered_start', 'date'), ('entered_end', 'date'),
-		('date_rule', 'text'), ('problems', 'jsonb')$$, 'then come seven of its own');
+	$$VALUES ('student_id', 'integer'), ('sc', 'integer'), ('source', 'text'), ('source_id', 'bigint'), ('entered_start', 'date'), ('entered_end', 'date'),
+		('date_rule', 'text'), ('problems', 'jsonb')$$, 'then come eight of its own');
 SELECT is_empty(
 	$$SELECT a.attname FROM pg_attribute a JOIN calpads.layout_field f ON f.layout = 'sprg' AND f.name = a.attname
 	WHERE a.attrelid = 'sis.sprg'::regclass AND NOT CASE f.type WHEN 'date8' THEN a.atttypid = 'date'::regtype
