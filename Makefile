@@ -16,6 +16,7 @@ MODULE_big = calpads
 OBJS = \
 	src/arena.o \
 	src/calpads.o \
+	src/change_log.o \
 	src/copy_format.o \
 	src/csv_record.o \
 	src/delta.o \

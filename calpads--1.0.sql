@@ -7,6 +7,7 @@
 --   3. CALPADS' validation rules, and what a district knows of institutions
 --   4. Student programs (SPRG) in the SIS
 --  4a. English language acquisition (SELA) in the SIS
+--  4b. The change log of the SIS, and student information (SINF) in the SIS
 --   5. The SIS side: schools, code translations, tables and mapping views
 --   6. Reading files: foreign tables and loads
 --   7. The difference: what CALPADS holds, what it should hold, and the operations
@@ -19,6 +20,7 @@
 --  13a. English language acquisition: what CALPADS holds, and the difference
 --  14. Mail, files from other servers, and the schedule
 --  14a. Student programs from Illuminate: programs.txt
+--  13b. Student information (SINF): what CALPADS holds, what changed, and files
 --  14. The sample district
 --  15. Privileges: nothing for PUBLIC, two roles' worth on request
 
@@ -209,6 +211,36 @@ COMMENT ON COLUMN calpads.rejection_column.name IS 'what the column holds; recor
 COMMENT ON COLUMN calpads.rejection_column.alias IS 'the name in a header row, its letters and digits in lower case';
 COMMENT ON COLUMN calpads.rejection_column.builtin IS 'shipped with the extension; false: the district''s own';
 
+CREATE TABLE calpads.logged_field (
+	table_name text COLLATE "C" NOT NULL,
+	column_name text COLLATE "C" NOT NULL,
+	student_column text COLLATE "C" NOT NULL,
+	log text NOT NULL CHECK (log IN ('LGD', 'ADH')),
+	event text NOT NULL CHECK (event IN ('update', 'every', 'insert')),
+	sinf_field text COLLATE "C",
+	date_group text CHECK (date_group IN ('enrollment start', 'date of change')),
+	address_type text CHECK (address_type IN ('M', 'R')),
+	address_part text CHECK (address_part IN ('ad', 'cy', 'st', 'zc', 'zx')),
+	note text,
+	builtin boolean NOT NULL DEFAULT false,
+	PRIMARY KEY (table_name, column_name)
+);
+COMMENT ON TABLE calpads.logged_field IS 'columns of the SIS whose changes calpads.log_change() logs, and what SINF makes of them';
+COMMENT ON COLUMN calpads.logged_field.table_name IS 'table of the SIS';
+COMMENT ON COLUMN calpads.logged_field.column_name IS 'its column';
+COMMENT ON COLUMN calpads.logged_field.student_column IS 'column of the same table with the student ID';
+COMMENT ON COLUMN calpads.logged_field.log IS
+	'the log by which a change selects the student for SINF: LGD, or ADH for addresses, which are in LGD as well';
+COMMENT ON COLUMN calpads.logged_field.event IS
+	'update: changes in rows; every: also rows that come or go; insert: rows that come, not changes in them';
+COMMENT ON COLUMN calpads.logged_field.sinf_field IS 'field of SINF; null: none that the column alone decides';
+COMMENT ON COLUMN calpads.logged_field.date_group IS
+	'from when a change counts: the start of the enrollment, or its own date; null: the change is logged and not sent';
+COMMENT ON COLUMN calpads.logged_field.address_type IS 'ADH.TY of the address: M mailing, R residence';
+COMMENT ON COLUMN calpads.logged_field.address_part IS 'which part of the address the column holds';
+COMMENT ON COLUMN calpads.logged_field.note IS 'what is special, and what is a proposal';
+COMMENT ON COLUMN calpads.logged_field.builtin IS 'shipped with the extension; false: the district''s own';
+
 /*
  * Makes room for a row of the district: the shipped row with the same key
  * goes, and a shipped row that is changed becomes the district's.  It also
@@ -266,6 +298,10 @@ CREATE TRIGGER prefer_own_insert BEFORE INSERT ON calpads.rejection_column
 	FOR EACH ROW WHEN (NOT NEW.builtin) EXECUTE FUNCTION calpads.prefer_own_row('alias');
 CREATE TRIGGER prefer_own_update BEFORE UPDATE ON calpads.rejection_column
 	FOR EACH ROW EXECUTE FUNCTION calpads.prefer_own_row('alias');
+CREATE TRIGGER prefer_own_insert BEFORE INSERT ON calpads.logged_field
+	FOR EACH ROW WHEN (NOT NEW.builtin) EXECUTE FUNCTION calpads.prefer_own_row('table_name', 'column_name');
+CREATE TRIGGER prefer_own_update BEFORE UPDATE ON calpads.logged_field
+	FOR EACH ROW EXECUTE FUNCTION calpads.prefer_own_row('table_name', 'column_name');
 
 SELECT pg_catalog.pg_extension_config_dump('calpads.layout', 'WHERE NOT builtin');
 SELECT pg_catalog.pg_extension_config_dump('calpads.layout_field', 'WHERE NOT builtin');
@@ -274,6 +310,7 @@ SELECT pg_catalog.pg_extension_config_dump('calpads.code', 'WHERE NOT builtin');
 SELECT pg_catalog.pg_extension_config_dump('calpads.valid_combination', 'WHERE NOT builtin');
 SELECT pg_catalog.pg_extension_config_dump('calpads.sis_table', 'WHERE NOT builtin');
 SELECT pg_catalog.pg_extension_config_dump('calpads.rejection_column', 'WHERE NOT builtin');
+SELECT pg_catalog.pg_extension_config_dump('calpads.logged_field', 'WHERE NOT builtin');
 
 /*
  * Replaces the shipped rows of one table by its file.  The file's header must
@@ -321,7 +358,8 @@ BEGIN
 	END IF;
 	RETURN QUERY
 		SELECT reference_table, calpads.refresh_reference_table(reference_table)
-		FROM unnest(ARRAY['layout', 'layout_field', 'codeset', 'code', 'valid_combination', 'sis_table', 'rule', 'rejection_column'])
+		FROM unnest(ARRAY['layout', 'layout_field', 'codeset', 'code', 'valid_combination', 'sis_table', 'rule', 'rejection_column',
+			'logged_field'])
 			AS reference_table;
 END;
 $$;
@@ -1230,6 +1268,429 @@ COMMENT ON FUNCTION calpads.is_sela_expected(text, text, text) IS
 	'does CALPADS expect a language status for an enrollment of that status and grade at that school?';
 
 -- ---------------------------------------------------------------------------
+-- 4b. The change log of the SIS, and student information (SINF) in the SIS
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION calpads.log_change() RETURNS trigger
+	LANGUAGE c
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'calpads_log_change';
+COMMENT ON FUNCTION calpads.log_change() IS
+	'trigger: what a statement changed in the columns of calpads.logged_field goes into the tables lgd and adh of the same '
+	'schema, with old and new value, calpads.today() as effective date, and the user of the session. It writes with the rights '
+	'of the owner of the table that changed. Rows that come are logged once SINF was posted or its ODS extract loaded';
+
+/*
+ * Transition tables allow one event a trigger.  The partitions have triggers
+ * of their own, because a statement trigger is that of the table that the
+ * statement names.
+ */
+CREATE FUNCTION calpads.make_log_triggers(relation regclass, table_name text) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	part regclass;
+BEGIN
+	IF NOT EXISTS (SELECT FROM calpads.logged_field f WHERE f.table_name = make_log_triggers.table_name) THEN
+		RETURN;
+	END IF;
+	FOR part IN SELECT relation UNION SELECT tree.relid FROM pg_partition_tree(relation) AS tree LOOP
+		EXECUTE format('CREATE TRIGGER calpads_log_insert AFTER INSERT ON %s REFERENCING NEW TABLE AS new_row '
+			'FOR EACH STATEMENT EXECUTE FUNCTION calpads.log_change(%L)', part, table_name);
+		EXECUTE format('CREATE TRIGGER calpads_log_update AFTER UPDATE ON %s REFERENCING OLD TABLE AS old_row NEW TABLE AS new_row '
+			'FOR EACH STATEMENT EXECUTE FUNCTION calpads.log_change(%L)', part, table_name);
+		EXECUTE format('CREATE TRIGGER calpads_log_delete AFTER DELETE ON %s REFERENCING OLD TABLE AS old_row '
+			'FOR EACH STATEMENT EXECUTE FUNCTION calpads.log_change(%L)', part, table_name);
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION calpads.make_log_triggers(regclass, text) IS
+	'puts the triggers of the change log on a table and its partitions; part of create_sis_schema() and log_changes()';
+
+CREATE FUNCTION calpads.unlogged_tables(schema_name text, OUT relation regclass, OUT table_name text, OUT obstacle text)
+	RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT c.oid::regclass, c.relname::text,
+		CASE WHEN c.relkind IN ('r', 'p')
+			THEN format('not kept: the table was there before; calpads.log_changes(%L) makes its triggers', c.relname)
+			ELSE format('not kept: it is a %s, which can have no such triggers; its own system has to fill LGD and ADH',
+				CASE c.relkind WHEN 'f' THEN 'foreign table' WHEN 'm' THEN 'materialized view' ELSE 'view' END) END
+	FROM pg_class c
+	WHERE c.relnamespace = to_regnamespace(quote_ident(schema_name))
+		AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+		AND c.relname IN (SELECT f.table_name FROM calpads.logged_field f)
+		AND NOT EXISTS (SELECT FROM pg_trigger t
+			WHERE t.tgrelid = c.oid AND t.tgfoid = 'calpads.log_change()'::regprocedure)
+$$;
+COMMENT ON FUNCTION calpads.unlogged_tables(text) IS 'tables of a SIS schema whose changes are not logged, and why';
+
+CREATE FUNCTION calpads.log_changes(table_name text, schema text DEFAULT NULL) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found record;
+BEGIN
+	SELECT t.* INTO found
+	FROM calpads.unlogged_tables(coalesce(schema, calpads.setting('sis_schema'))) t
+	WHERE t.table_name = log_changes.table_name;
+	IF found.relation IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'undefined_object',
+			MESSAGE = format('there is no table %L whose changes are to be logged and are not', table_name),
+			HINT = 'calpads.logged_field names the tables, calpads.unlogged_tables() those without a log.';
+	ELSIF found.obstacle NOT LIKE '%log_changes%' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'wrong_object_type',
+			MESSAGE = format('changes of %s cannot be logged', found.relation),
+			DETAIL = 'Triggers of statements with their rows are for tables only.';
+	END IF;
+	PERFORM calpads.make_log_triggers(found.relation, table_name);
+END;
+$$;
+COMMENT ON FUNCTION calpads.log_changes(text, text) IS
+	'logs the changes of a district''s own table of the SIS schema (null: that of the setting calpads.sis_schema) from now on';
+
+/*
+ * The enrollments of the view senr with the person's fields, from which SINF
+ * takes names, birth and gender: translated, and with what is wrong with them.
+ * Of a district's own view no more is asked than the fields of the layout.
+ */
+CREATE FUNCTION calpads.sinf_enrollments(schema_name text)
+	RETURNS TABLE (student_id integer, sc integer, lea text, school text, ssid text,
+		first_name text, middle_name text, last_name text, suffix text,
+		alias_first_name text, alias_middle_name text, alias_last_name text,
+		birth_date date, gender text, birth_city text, birth_state text, birth_country text,
+		start_date date, exit_date date, exit_reason text, status text, problems jsonb)
+	LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100000
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	view_name text := calpads.sis_table_name(schema_name, 'senr');
+	own_columns text[];
+BEGIN
+	SELECT array_agg(a.attname::text) INTO own_columns
+	FROM pg_attribute a
+	WHERE a.attrelid = view_name::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attname IN ('sc', 'problems');
+	RETURN QUERY EXECUTE format($query$
+		SELECT p.local_student_id::integer, %s, btrim(p.reporting_lea::text), btrim(p.school_of_attendance::text), btrim(p.ssid::text),
+			p.student_legal_first_name::text, p.student_legal_middle_name::text, p.student_legal_last_name::text,
+			p.student_legal_name_suffix_code::text, p.student_alias_first_name::text, p.student_alias_middle_name::text,
+			p.student_alias_last_name::text, p.student_birth_date::date, p.student_gender_code::text,
+			p.student_birth_city::text, p.student_birth_state_province_code::text, p.student_birth_country_code::text,
+			p.enrollment_start_date::date, p.enrollment_exit_date::date, p.student_exit_reason_code::text,
+			p.enrollment_status_code::text, %s
+		FROM %s AS p
+		WHERE p.local_student_id ~ '^[0-9]{1,9}$' AND p.enrollment_start_date IS NOT NULL
+		$query$,
+		CASE WHEN 'sc' = ANY (own_columns) THEN 'p.sc::integer' ELSE 'NULL::integer' END,
+		CASE WHEN 'problems' = ANY (own_columns) THEN 'p.problems::jsonb' ELSE 'NULL::jsonb' END,
+		view_name);
+END;
+$$;
+COMMENT ON FUNCTION calpads.sinf_enrollments(text) IS
+	'enrollments with the person, as the view senr of a SIS schema (null: the schema of the setting) reports them';
+
+/* The definition of the mapping view guardian: a row of calpads.mapping_view(). */
+CREATE FUNCTION calpads.guardian_mapping_view() RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $function$
+SELECT $view$
+/*
+ * Which contacts are parent or guardian 1 and 2 (spec/aeries_logic.md section
+ * 8.2): contacts that one of the flags of calpads.guardian_flags, or a record
+ * type of calpads.guardian_codes, marks, in the order of CON.OR, the first two
+ * [proposal].  A marked contact without a first name keeps its place, so that
+ * it is mended instead of another person being reported.
+ */
+WITH setting AS MATERIALIZED (
+	SELECT regexp_split_to_array(lower(btrim(calpads.setting('guardian_flags'))), '\s*,\s*') AS flags,
+		regexp_split_to_array(upper(btrim(calpads.setting('guardian_codes'))), '\s*,\s*') AS codes
+),
+level AS MATERIALIZED (
+	SELECT jsonb_object_agg(local_code, code) AS code, coalesce(bool_or(is_translation), false) AS is_translated
+	FROM calpads.code_translation(@schema_literal@)
+	WHERE local_set = 'CON.ELV'
+),
+contact AS (
+	SELECT con.pid AS student_id, con.sq, con."or" AS contact_order,
+		nullif(btrim(con.fn::text), '') COLLATE "C" AS first_name,
+		nullif(btrim(con.ln::text), '') COLLATE "C" AS last_name,
+		nullif(upper(btrim(con.elv::text)), '') COLLATE "C" AS local_level,
+		nullif(upper(btrim(con.cd::text)), '') COLLATE "C" AS record_type,
+		CASE
+			WHEN upper(btrim(con.cd::text)) <> '' AND upper(btrim(con.cd::text)) = ANY ((SELECT codes FROM setting)::text[])
+				THEN 'record type ' || upper(btrim(con.cd::text))
+			WHEN upper(btrim(con.erh::text)) = 'Y' AND 'erh' = ANY ((SELECT flags FROM setting)::text[]) THEN 'educational rights holder'
+			WHEN upper(btrim(con.lw::text)) = 'Y' AND 'lw' = ANY ((SELECT flags FROM setting)::text[]) THEN 'lives with the student'
+			WHEN upper(btrim(con.pc::text)) = 'Y' AND 'pc' = ANY ((SELECT flags FROM setting)::text[]) THEN 'primary contact'
+			WHEN upper(btrim(con.ap::text)) = 'Y' AND 'ap' = ANY ((SELECT flags FROM setting)::text[]) THEN 'has access to the portal'
+		END AS mark
+	FROM @schema@.con
+	WHERE con.del IS NOT TRUE
+),
+ranked AS (
+	SELECT contact.*,
+		CASE WHEN mark IS NOT NULL AND (first_name IS NOT NULL OR last_name IS NOT NULL) THEN
+			row_number() OVER (PARTITION BY student_id, mark IS NOT NULL AND (first_name IS NOT NULL OR last_name IS NOT NULL)
+				ORDER BY contact_order NULLS LAST, sq NULLS LAST, last_name, first_name) END AS place
+	FROM contact
+)
+SELECT student_id, CASE WHEN place <= 2 THEN place::integer END AS guardian,
+	sq::integer AS sq, contact_order::integer AS contact_order, first_name, last_name,
+	coalesce((SELECT code FROM level) ->> local_level, local_level) COLLATE "C" AS education_level,
+	local_level IS NOT NULL AND (SELECT is_translated FROM level) AND NOT coalesce((SELECT code FROM level) ? local_level, false)
+		AS level_unknown,
+	(CASE
+		WHEN mark IS NULL THEN 'No: no flag and no record type marks the contact as parent or guardian.'
+		WHEN place IS NULL THEN 'No: the contact has no name.'
+		WHEN place > 2 THEN format('No: number %s of the marked contacts in the order of CON.OR; two are reported.', place)
+		ELSE format('Guardian %s: %s, number %s in the order of CON.OR.', place, mark, place) END) COLLATE "C" AS why
+FROM ranked
+$view$;
+$function$;
+COMMENT ON FUNCTION calpads.guardian_mapping_view() IS 'definition of the mapping view guardian, for calpads.mapping_view()';
+
+/* The definition of the mapping view sinf: a row of calpads.mapping_view(). */
+CREATE FUNCTION calpads.sinf_mapping_view() RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $function$
+SELECT $view$
+/*
+ * SINF as the SIS sees it today: each student once, valid from the start of
+ * the newest enrollment.  Sections are those of spec/aeries_logic.md.
+ *
+ * Names, birth and gender are those of the view senr; race, address and
+ * language dates are those of STU, LAC and SSD; guardians those of the view
+ * guardian.
+ */
+WITH setting AS MATERIALIZED (
+	SELECT calpads.today() AS today,
+		regexp_split_to_array(upper(btrim(calpads.setting('race_blank_codes'))), '\s*,\s*') AS blank_races,
+		btrim(calpads.setting('race_blank_codes')) <> '' AS race_blank_is_said
+),
+translation AS MATERIALIZED (
+	SELECT local_set, local_code COLLATE "C" AS local_code, code COLLATE "C" AS code, is_translation
+	FROM calpads.code_translation(@schema_literal@)
+	WHERE local_set IN ('STU.RC1', 'STU.ST', 'STU.BST', 'STU.ETH')
+),
+code_map AS MATERIALIZED (
+	SELECT jsonb_object_agg(local_code, code) FILTER (WHERE local_set = 'STU.RC1') AS race,
+		-- States of addresses are those of births where they have no rows of their own.
+		coalesce(jsonb_object_agg(local_code, code) FILTER (WHERE local_set = 'STU.BST'), '{}')
+			|| coalesce(jsonb_object_agg(local_code, code) FILTER (WHERE local_set = 'STU.ST' AND is_translation), '{}') AS state,
+		jsonb_object_agg(local_code, code) FILTER (WHERE local_set = 'STU.ETH') AS ethnicity
+	FROM translation
+),
+enrollment AS MATERIALIZED (
+	SELECT enrollments.*, coalesce(exit_date >= today, true) AND start_date <= today AS is_open, start_date > today AS is_future
+	FROM calpads.sinf_enrollments(@schema_literal@) AS enrollments
+	CROSS JOIN setting
+	-- A no-show was never there.
+	WHERE exit_reason IS DISTINCT FROM 'N470' AND coalesce(exit_date >= start_date, true)
+),
+-- The open enrollment, a primary one rather than a secondary one; else the last.
+newest AS (
+	SELECT DISTINCT ON (student_id) *
+	FROM enrollment
+	ORDER BY student_id, is_future, is_open DESC, CASE WHEN is_open THEN status = '20' END,
+		CASE WHEN is_future THEN start_date END, start_date DESC, status, school
+),
+-- The STU row of that school, else of the student.
+local AS (
+	SELECT DISTINCT ON (newest.student_id) newest.*,
+		nullif(upper(btrim(stu.eth::text)), '') COLLATE "C" AS local_ethnicity,
+		ARRAY[upper(btrim(stu.rc1::text)), upper(btrim(stu.rc2::text)), upper(btrim(stu.rc3::text)),
+			upper(btrim(stu.rc4::text)), upper(btrim(stu.rc5::text))] AS local_races,
+		nullif(btrim(stu.ad::text), '') COLLATE "C" AS street,
+		nullif(btrim(stu.cy::text), '') COLLATE "C" AS city,
+		nullif(upper(btrim(stu.st::text)), '') COLLATE "C" AS local_state,
+		nullif(btrim(stu.zc::text), '') COLLATE "C" AS zip,
+		nullif(btrim(stu.zx::text), '') COLLATE "C" AS zip_extension
+	FROM newest
+	LEFT JOIN @schema@.stu ON stu.id = newest.student_id AND stu.del IS NOT TRUE
+	ORDER BY newest.student_id, stu.sc = newest.sc DESC NULLS LAST, coalesce(btrim(stu.tg::text), '') <> '',
+		stu.ed DESC NULLS LAST, stu.sc, stu.sn
+),
+us_school AS MATERIALIZED (
+	SELECT lac.id, min(lac.uss)::date AS first_day FROM @schema@.lac WHERE lac.del IS NOT TRUE GROUP BY lac.id
+),
+less_than_three_years AS MATERIALIZED (
+	SELECT ssd.id, max(upper(btrim(ssd.sus::text))) AS indicator
+	FROM @schema@.ssd WHERE btrim(ssd.sus::text) <> '' GROUP BY ssd.id
+),
+guardian AS MATERIALIZED (
+	SELECT student_id,
+		max(first_name) FILTER (WHERE guardian = 1) AS first_name_1, max(last_name) FILTER (WHERE guardian = 1) AS last_name_1,
+		max(education_level) FILTER (WHERE guardian = 1) AS level_1, bool_or(level_unknown) FILTER (WHERE guardian = 1) AS level_1_unknown,
+		max(first_name) FILTER (WHERE guardian = 2) AS first_name_2, max(last_name) FILTER (WHERE guardian = 2) AS last_name_2,
+		max(education_level) FILTER (WHERE guardian = 2) AS level_2, bool_or(level_unknown) FILTER (WHERE guardian = 2) AS level_2_unknown
+	FROM @schema@.guardian
+	WHERE guardian IS NOT NULL
+	GROUP BY student_id
+),
+-- Five places; no code twice and no gap.  Students have few different races.
+race AS MATERIALIZED (
+	SELECT combination.local_races, entered.codes, entered.unknown, entered.is_blank_on_purpose
+	FROM (SELECT DISTINCT local_races FROM local) AS combination
+	CROSS JOIN LATERAL (
+		SELECT array_agg(code ORDER BY place) FILTER (WHERE code IS NOT NULL AND is_first) AS codes,
+			min(local) FILTER (WHERE code IS NULL AND NOT is_blank) AS unknown,
+			coalesce(bool_or(is_blank), false) AS is_blank_on_purpose
+		FROM (
+			SELECT meaning.*, row_number() OVER (PARTITION BY code ORDER BY place) = 1 AS is_first
+			FROM (
+				SELECT single.place, single.local, blank.is_blank,
+					CASE WHEN NOT blank.is_blank THEN (SELECT race FROM code_map) ->> single.local END AS code
+				FROM unnest(combination.local_races) WITH ORDINALITY AS single (local, place)
+				-- 999 is declined to state, a code of former years.
+				CROSS JOIN LATERAL (SELECT single.local = '999' OR single.local = ANY ((SELECT blank_races FROM setting)::text[]) AS is_blank) AS blank
+				WHERE single.local <> '') AS meaning) AS placed) AS entered
+),
+coded AS (
+	SELECT local.*, us_school.first_day AS us_first_day,
+		race.codes AS races, race.unknown AS unknown_race,
+		race.is_blank_on_purpose,
+		/* CALPADS has Y and N; Z says that the family declined, and so does nothing at all. */
+		CASE WHEN (SELECT ethnicity FROM code_map) ->> local_ethnicity IN ('Y', 'N') THEN (SELECT ethnicity FROM code_map) ->> local_ethnicity
+			END AS hispanic,
+		local_ethnicity <> 'Z' AND NOT coalesce((SELECT ethnicity FROM code_map) ? local_ethnicity, false) AS ethnicity_unknown,
+		coalesce((SELECT state FROM code_map) ->> local_state, (SELECT state FROM code_map) ->> ('US-' || local_state), local_state)
+			COLLATE "C" AS state,
+		zip || coalesce('-' || zip_extension, '') AS zip_code,
+		-- Three years after the first day in a US school, where nobody says it [proposal].
+		coalesce(nullif(less_than_three_years.indicator, ''),
+			CASE WHEN birth_country NOT IN ('US', 'PR', 'UU') THEN
+				CASE WHEN us_school.first_day + interval '3 years' > start_date THEN 'Y'
+					WHEN us_school.first_day IS NOT NULL THEN 'N' END END) AS short_time,
+		guardian.first_name_1, guardian.last_name_1, guardian.level_1, coalesce(guardian.level_1_unknown, false) AS level_1_unknown,
+		guardian.first_name_2, guardian.last_name_2, guardian.level_2, coalesce(guardian.level_2_unknown, false) AS level_2_unknown,
+		count(*) OVER (PARTITION BY local.ssid) > 1 AS ssid_twice
+	FROM local
+	LEFT JOIN us_school ON us_school.id = local.student_id
+	LEFT JOIN less_than_three_years ON less_than_three_years.id = local.student_id
+	LEFT JOIN guardian ON guardian.student_id = local.student_id
+	LEFT JOIN race ON race.local_races = local.local_races
+	OFFSET 0
+),
+record AS (
+	SELECT coded.*,
+		num_nonnulls(street, city, local_state, zip) NOT IN (0, 4) AS address_incomplete,
+		num_nonnulls(first_name_1, last_name_1, level_1) NOT IN (0, 3) AS guardian_1_incomplete,
+		num_nonnulls(first_name_2, last_name_2) = 1 OR (level_2 IS NOT NULL AND first_name_2 IS NULL) AS guardian_2_incomplete,
+		races IS NULL AND unknown_race IS NULL AND NOT is_blank_on_purpose AND (SELECT race_blank_is_said FROM setting) AS race_missing,
+		birth_country NOT IN ('US', 'PR', 'UU') AND short_time IS NULL AS short_time_missing,
+		short_time NOT IN ('Y', 'N') AS short_time_unknown,
+		birth_date >= start_date AS born_late,
+		us_first_day < birth_date + interval '4 years' AS school_early,
+		us_first_day > (SELECT today FROM setting) + interval '6 months' AS school_late,
+		concat(first_name, middle_name, last_name) ~ '[]!"#$%&()*+,/:;<=>?@\\[^_`{|}~]' AS name_odd,
+		jsonb_path_query_array(problems, '$[*] ? (@.field == "reporting_lea" || @.field starts with "student_legal_"
+			|| @.field starts with "student_birth_" || @.field == "student_gender_code")') AS person_problems
+	FROM coded
+	OFFSET 0
+)
+SELECT
+	'SINF' COLLATE "C" AS record_type_code,
+	'A' COLLATE "C" AS transaction_type_code,
+	(student_id || '-' || school || '-' || to_char(start_date::timestamp, 'YYYYMMDD')) COLLATE "C" AS local_record_id,
+	start_date AS effective_start_date,
+	NULL::date AS effective_end_date,
+	lea COLLATE "C" AS reporting_lea,
+	school COLLATE "C" AS school_of_attendance,
+	calpads.academic_year(start_date) COLLATE "C" AS academic_year_id,
+	ssid COLLATE "C" AS ssid,
+	student_id::text COLLATE "C" AS local_student_id,
+	first_name COLLATE "C" AS student_legal_first_name,
+	middle_name COLLATE "C" AS student_legal_middle_name,
+	last_name COLLATE "C" AS student_legal_last_name,
+	suffix COLLATE "C" AS student_legal_name_suffix_code,
+	alias_first_name COLLATE "C" AS student_alias_first_name,
+	alias_middle_name COLLATE "C" AS student_alias_middle_name,
+	alias_last_name COLLATE "C" AS student_alias_last_name,
+	birth_date AS student_birth_date,
+	gender COLLATE "C" AS student_gender_code,
+	birth_city COLLATE "C" AS student_birth_city,
+	birth_state COLLATE "C" AS student_birth_state_province_code,
+	birth_country COLLATE "C" AS student_birth_country_code,
+	hispanic COLLATE "C" AS student_hispanic_ethnicity_indicator,
+	CASE WHEN hispanic IS NULL THEN 'Y' END COLLATE "C" AS student_ethnicity_missing_indicator,
+	races[1] COLLATE "C" AS student_race_1_code,
+	races[2] COLLATE "C" AS student_race_2_code,
+	races[3] COLLATE "C" AS student_race_3_code,
+	races[4] COLLATE "C" AS student_race_4_code,
+	races[5] COLLATE "C" AS student_race_5_code,
+	CASE WHEN races IS NULL THEN 'Y' END COLLATE "C" AS student_race_missing_indicator,
+	street COLLATE "C" AS address_line_1,
+	NULL::text COLLATE "C" AS address_line_2,
+	city COLLATE "C" AS address_city_name,
+	state COLLATE "C" AS address_state_province_code,
+	zip_code COLLATE "C" AS address_zip_code,
+	us_first_day AS student_initial_us_school_enrollment_date_k12,
+	short_time COLLATE "C" AS us_school_less_than_three_years_indicator,
+	level_1 COLLATE "C" AS parent_guardian_1_highest_education_level_code,
+	first_name_1 COLLATE "C" AS parent_guardian_1_first_name,
+	last_name_1 COLLATE "C" AS parent_guardian_1_last_name,
+	first_name_2 COLLATE "C" AS parent_guardian_2_first_name,
+	last_name_2 COLLATE "C" AS parent_guardian_2_last_name,
+	level_2 COLLATE "C" AS parent_guardian_2_highest_education_level_code,
+	student_id,
+	sc,
+	CASE WHEN jsonb_array_length(person_problems) > 0 OR unknown_race IS NOT NULL OR race_missing OR ethnicity_unknown OR address_incomplete
+			OR guardian_1_incomplete OR guardian_2_incomplete OR level_1_unknown OR level_2_unknown OR short_time_missing
+			OR short_time_unknown OR born_late OR school_early OR school_late OR name_odd OR ssid_twice
+		THEN coalesce(person_problems, '[]') || jsonb_path_query_array(jsonb_build_array(
+			CASE WHEN ssid_twice THEN calpads.problem('ssid', 'IVR0034', ssid,
+				'Two students of the SIS have this SSID.', 'STU.CID') END,
+			CASE WHEN name_odd THEN calpads.problem('student_legal_last_name', 'IVR0009', concat_ws(' ', first_name, middle_name, last_name),
+				'A legal name has a character other than letters, digits, periods, hyphens and apostrophes.', 'STU.LN, STU.FN, STU.MN, or LSI') END,
+			CASE WHEN born_late THEN calpads.problem('student_birth_date', 'BIRTH_AFTER_ENROLLMENT', birth_date::text,
+				format('The birth date is not before the start of the enrollment on %s.', to_char(start_date, 'MM/DD/YYYY')), 'STU.BD') END,
+			CASE WHEN unknown_race IS NOT NULL THEN calpads.problem('student_race_1_code', 'GERR0002', unknown_race,
+				format('The race %s has no CALPADS translation.', unknown_race), 'XRF: code translations STU.RC1, or STU.RC1 to STU.RC5') END,
+			CASE WHEN race_missing THEN calpads.problem('student_race_1_code', 'SINF0046', NULL,
+				'No race is entered, and the code for intentionally blank is not entered either.', 'STU.RC1') END,
+			CASE WHEN ethnicity_unknown THEN calpads.problem('student_hispanic_ethnicity_indicator', 'GERR0002', local_ethnicity,
+				format('The Hispanic indicator %s is neither Y, N nor Z (declined).', local_ethnicity), 'STU.ETH') END,
+			CASE WHEN address_incomplete THEN calpads.problem(
+				CASE WHEN zip IS NULL THEN 'address_zip_code' WHEN street IS NULL THEN 'address_line_1'
+					WHEN city IS NULL THEN 'address_city_name' ELSE 'address_state_province_code' END,
+				CASE WHEN zip IS NULL THEN 'SINF0053' ELSE 'ADDRESS_INCOMPLETE' END, NULL,
+				'The address is filled in part: street, city, state and ZIP code go together.', 'STU.AD, STU.CY, STU.ST, STU.ZC') END,
+			CASE WHEN school_early THEN calpads.problem('student_initial_us_school_enrollment_date_k12', 'SINF0059', us_first_day::text,
+				'The first day in a US school is less than four years after the birth date.', 'LAC.USS, or STU.BD')
+			WHEN school_late THEN calpads.problem('student_initial_us_school_enrollment_date_k12', 'SINF0060', us_first_day::text,
+				'The first day in a US school is more than six months ahead.', 'LAC.USS') END,
+			CASE WHEN short_time_missing THEN calpads.problem('us_school_less_than_three_years_indicator', 'SINF0061', NULL,
+				'A student born abroad needs the indicator of less than three years in US schools, or the first day there.', 'SSD.SUS, or LAC.USS')
+			WHEN short_time_unknown THEN calpads.problem('us_school_less_than_three_years_indicator', 'GERR0002', short_time,
+				'The indicator of less than three years in US schools is neither Y nor N.', 'SSD.SUS') END,
+			CASE WHEN level_1_unknown THEN calpads.problem('parent_guardian_1_highest_education_level_code', 'GERR0002', level_1,
+				format('The education level %s of guardian 1 has no CALPADS translation.', level_1), 'XRF: code translations CON.ELV, or CON.ELV')
+			WHEN guardian_1_incomplete THEN calpads.problem(
+				CASE WHEN first_name_1 IS NULL THEN 'parent_guardian_1_first_name' WHEN last_name_1 IS NULL THEN 'parent_guardian_1_last_name'
+					ELSE 'parent_guardian_1_highest_education_level_code' END, 'SINF0453', NULL,
+				format('Guardian 1 has no %s: first name, last name and education level go together.',
+					CASE WHEN first_name_1 IS NULL THEN 'first name' WHEN last_name_1 IS NULL THEN 'last name' ELSE 'education level' END),
+				CASE WHEN first_name_1 IS NULL THEN 'CON.FN' WHEN last_name_1 IS NULL THEN 'CON.LN' ELSE 'CON.ELV' END) END,
+			CASE WHEN level_2_unknown THEN calpads.problem('parent_guardian_2_highest_education_level_code', 'GERR0002', level_2,
+				format('The education level %s of guardian 2 has no CALPADS translation.', level_2), 'XRF: code translations CON.ELV, or CON.ELV')
+			WHEN guardian_2_incomplete THEN calpads.problem(
+				CASE WHEN first_name_2 IS NULL THEN 'parent_guardian_2_first_name' ELSE 'parent_guardian_2_last_name' END, 'SINF0635', NULL,
+				format('Guardian 2 has no %s: first and last name go together.', CASE WHEN first_name_2 IS NULL THEN 'first name' ELSE 'last name' END),
+				CASE WHEN first_name_2 IS NULL THEN 'CON.FN' ELSE 'CON.LN' END) END
+		), '$[*] ? (@ != null)') END AS problems
+FROM record
+$view$;
+$function$;
+COMMENT ON FUNCTION calpads.sinf_mapping_view() IS 'definition of the mapping view sinf, for calpads.mapping_view()';
+
+-- ---------------------------------------------------------------------------
 -- 5. The SIS side: schools, code translations, tables and mapping views
 --
 -- Rules marked [proposal] are not documented by the state or the SIS vendor;
@@ -1417,7 +1878,8 @@ BEGIN
 				('STU.U3', 'enrollment_status'), ('STU.U7', 'enrollment_status'), ('STU.U8', 'enrollment_status'),
 				('STU.GR', 'grade_level'), ('ATT.RS', 'exit_reason'), ('STU.IT', 'student_school_transfer'),
 				('STU.HSG', 'completion_status'), ('STU.GN', 'gender'), ('STU.SF', 'suffix'),
-				('STU.BST', 'state_province'), ('STU.BCU', 'country')),
+				('STU.BST', 'state_province'), ('STU.BCU', 'country'), ('STU.RC1', 'race'), ('STU.ST', 'state_province'),
+				('STU.ETH', 'ethnicity_hispanic'), ('CON.ELV', 'parent_education_level')),
 		local AS (
 			SELECT upper(btrim(xrf.tc1::text)) || '.' || upper(btrim(xrf.fc1::text)) AS local_set,
 				upper(coalesce(btrim(xrf.cd1::text), '')) AS local_code,
@@ -2064,7 +2526,10 @@ $view$),
 ('sprg', 'what CALPADS should hold of the student programs (SPRG), according to the student information system',
 	calpads.sprg_mapping_view()),
 ('sela', 'what CALPADS should hold of the language status (SELA), according to the student information system',
-	calpads.sela_mapping_view());
+	calpads.sela_mapping_view()),
+('guardian', 'contacts of the students, and which of them are parent or guardian 1 and 2 of SINF, and why', calpads.guardian_mapping_view()),
+('sinf', 'what CALPADS should hold of the students (SINF), according to the student information system: each student once, from the start of the newest enrollment',
+	calpads.sinf_mapping_view());
 $function$;
 COMMENT ON FUNCTION calpads.mapping_view() IS
 	'the mapping views as the extension ships them; @schema@ stands for the quoted name of the SIS schema, '
@@ -2177,6 +2642,7 @@ BEGIN
 			what := 'left alone';
 		ELSIF wanted.step = 1 THEN
 			PERFORM calpads.make_sis_table(sis_schema, wanted.name);
+			PERFORM calpads.make_log_triggers(object::regclass, wanted.name);
 			what := 'table created';
 		ELSE
 			PERFORM calpads.make_sis_view(sis_schema, wanted.name);
@@ -2184,11 +2650,16 @@ BEGIN
 		END IF;
 		RETURN NEXT;
 	END LOOP;
+	RETURN QUERY
+	SELECT format('change log of %s', t.relation), t.obstacle
+	FROM calpads.unlogged_tables(sis_schema) AS t
+	ORDER BY t.relation::text COLLATE "C";
 END;
 $$;
 COMMENT ON FUNCTION calpads.create_sis_schema(text) IS
 	'makes the tables of the SIS and the mapping views over them, as ordinary objects of the caller, in the schema '
-	'(null: the one of the setting calpads.sis_schema); what exists under such a name is left alone';
+	'(null: the one of the setting calpads.sis_schema), with triggers that log changes; what exists under such a name is '
+	'left alone, and named when its changes are not logged';
 
 CREATE FUNCTION calpads.refresh_sis_views(schema text DEFAULT NULL) RETURNS TABLE (object text, what text)
 	LANGUAGE plpgsql
@@ -2419,7 +2890,7 @@ CREATE FUNCTION calpads.load_ods(process text, path text, content bytea DEFAULT 
 	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'calpads_load_ods';
 COMMENT ON FUNCTION calpads.load_ods(text, text, bytea, text) IS
-	'loads an ODS extract (process SENR, SPRG or SELA) as the new baseline of its LEA: a file of the server by its absolute path (needs pg_read_server_files), '
+	'loads an ODS extract (process SENR, SPRG, SINF or SELA) as the new baseline of its LEA: a file of the server by its absolute path (needs pg_read_server_files), '
 	'or content, whose name is path; layout_year is the academic year of an old file. Bad rows are set aside in calpads.load_error; '
 	'a wrong file is refused and changes nothing';
 
@@ -4606,11 +5077,15 @@ BEGIN
 		RETURN QUERY SELECT f.* FROM calpads.create_legacy_extract(process, lea, all_students) f;
 		RETURN;
 	END IF;
+	IF process = 'SINF' THEN
+		RETURN QUERY SELECT f.* FROM calpads.create_sinf_extract(lea, all_students) f;
+		RETURN;
+	END IF;
 	IF process IS NULL OR process NOT IN ('SENR', 'SPRG', 'SELA') THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'invalid_parameter_value',
 			MESSAGE = format('there is no extract %L', process),
-			HINT = 'The extracts are: SENR, SPRG, SELA, SENR_LEGACY, SPRG_LEGACY.';
+			HINT = 'The extracts are: SENR, SPRG, SINF, SELA, SENR_LEGACY, SPRG_LEGACY.';
 	END IF;
 	IF all_students THEN
 		RAISE EXCEPTION USING
@@ -4890,9 +5365,10 @@ BEGIN
 			ERRCODE = 'object_not_in_prerequisite_state',
 			MESSAGE = format('file %s (%s) is not posted', file.file_id, file.file_name);
 	END IF;
+	-- Files that were made without a load stand until the first one.
 	IF EXISTS (SELECT FROM calpads.batch b
-			WHERE b.batch_id = file.batch_id
-				AND b.load_id NOT IN (SELECT c.load_id FROM calpads.current_load c)) THEN
+			LEFT JOIN calpads.current_load c ON c.process = b.process AND c.lea = b.lea
+			WHERE b.batch_id = file.batch_id AND b.load_id IS DISTINCT FROM c.load_id) THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'object_not_in_prerequisite_state',
 			MESSAGE = format('file %s (%s) belongs to a closed history', file.file_id, file.file_name),
@@ -10577,6 +11053,1390 @@ END;
 $$;
 COMMENT ON FUNCTION calpads.program_trace(text) IS
 	'SPRG records that come from programs.txt, each with the rows of the imports that made or changed its record';
+
+-- ---------------------------------------------------------------------------
+-- 13b. Student information (SINF): what CALPADS holds, what changed, and files
+--
+-- The changes come from the log of the SIS (LGD, ADH), not from a comparison:
+-- SINF is a history of dated pictures, and an ODS extract need not be there.
+-- Where one is loaded, or files were posted, it is known which pictures have
+-- to be corrected together.  Sections are those of spec/sinf_sela_sprg.md.
+-- ---------------------------------------------------------------------------
+
+CREATE TYPE calpads.sinf AS (
+	record_type_code text COLLATE "C",
+	transaction_type_code text COLLATE "C",
+	local_record_id text COLLATE "C",
+	effective_start_date date,
+	effective_end_date date,
+	reporting_lea text COLLATE "C",
+	school_of_attendance text COLLATE "C",
+	academic_year_id text COLLATE "C",
+	ssid text COLLATE "C",
+	local_student_id text COLLATE "C",
+	student_legal_first_name text COLLATE "C",
+	student_legal_middle_name text COLLATE "C",
+	student_legal_last_name text COLLATE "C",
+	student_legal_name_suffix_code text COLLATE "C",
+	student_alias_first_name text COLLATE "C",
+	student_alias_middle_name text COLLATE "C",
+	student_alias_last_name text COLLATE "C",
+	student_birth_date date,
+	student_gender_code text COLLATE "C",
+	student_birth_city text COLLATE "C",
+	student_birth_state_province_code text COLLATE "C",
+	student_birth_country_code text COLLATE "C",
+	student_hispanic_ethnicity_indicator text COLLATE "C",
+	student_ethnicity_missing_indicator text COLLATE "C",
+	student_race_1_code text COLLATE "C",
+	student_race_2_code text COLLATE "C",
+	student_race_3_code text COLLATE "C",
+	student_race_4_code text COLLATE "C",
+	student_race_5_code text COLLATE "C",
+	student_race_missing_indicator text COLLATE "C",
+	address_line_1 text COLLATE "C",
+	address_line_2 text COLLATE "C",
+	address_city_name text COLLATE "C",
+	address_state_province_code text COLLATE "C",
+	address_zip_code text COLLATE "C",
+	student_initial_us_school_enrollment_date_k12 date,
+	us_school_less_than_three_years_indicator text COLLATE "C",
+	parent_guardian_1_highest_education_level_code text COLLATE "C",
+	parent_guardian_1_first_name text COLLATE "C",
+	parent_guardian_1_last_name text COLLATE "C",
+	parent_guardian_2_first_name text COLLATE "C",
+	parent_guardian_2_last_name text COLLATE "C",
+	parent_guardian_2_highest_education_level_code text COLLATE "C"
+);
+COMMENT ON TYPE calpads.sinf IS 'a SINF record: fields 2.01 to 2.43 of the current layout';
+
+-- The columns are those of layout sinf_ods of the current year.
+CREATE TABLE calpads.sinf_baseline (
+	load_id bigint NOT NULL,
+	line_no bigint NOT NULL,
+	record_type_code text COLLATE "C",
+	transaction_type_code text COLLATE "C",
+	local_record_id text COLLATE "C",
+	effective_start_date date NOT NULL,
+	effective_end_date date,
+	reporting_lea text COLLATE "C" NOT NULL,
+	school_of_attendance text COLLATE "C" NOT NULL,
+	academic_year_id text COLLATE "C",
+	ssid text COLLATE "C" NOT NULL,
+	local_student_id text COLLATE "C",
+	student_legal_first_name text COLLATE "C",
+	student_legal_middle_name text COLLATE "C",
+	student_legal_last_name text COLLATE "C",
+	student_legal_name_suffix_code text COLLATE "C",
+	student_alias_first_name text COLLATE "C",
+	student_alias_middle_name text COLLATE "C",
+	student_alias_last_name text COLLATE "C",
+	student_birth_date date,
+	student_gender_code text COLLATE "C",
+	student_birth_city text COLLATE "C",
+	student_birth_state_province_code text COLLATE "C",
+	student_birth_country_code text COLLATE "C",
+	student_hispanic_ethnicity_indicator text COLLATE "C",
+	student_ethnicity_missing_indicator text COLLATE "C",
+	student_race_1_code text COLLATE "C",
+	student_race_2_code text COLLATE "C",
+	student_race_3_code text COLLATE "C",
+	student_race_4_code text COLLATE "C",
+	student_race_5_code text COLLATE "C",
+	student_race_missing_indicator text COLLATE "C",
+	address_line_1 text COLLATE "C",
+	address_line_2 text COLLATE "C",
+	address_city_name text COLLATE "C",
+	address_state_province_code text COLLATE "C",
+	address_zip_code text COLLATE "C",
+	student_initial_us_school_enrollment_date_k12 date,
+	us_school_less_than_three_years_indicator text COLLATE "C",
+	parent_guardian_1_highest_education_level_code text COLLATE "C",
+	parent_guardian_1_first_name text COLLATE "C",
+	parent_guardian_1_last_name text COLLATE "C",
+	parent_guardian_2_first_name text COLLATE "C",
+	parent_guardian_2_last_name text COLLATE "C",
+	parent_guardian_2_highest_education_level_code text COLLATE "C",
+	upload_date text COLLATE "C",
+	last_date_updated text COLLATE "C"
+);
+COMMENT ON TABLE calpads.sinf_baseline IS
+	'records of the SINF ODS extracts (layout sinf_ods), of all loads; blanks are null; within a load the key '
+	'(school_of_attendance, ssid, effective_start_date) is unique';
+COMMENT ON COLUMN calpads.sinf_baseline.load_id IS 'the load: calpads.load';
+COMMENT ON COLUMN calpads.sinf_baseline.line_no IS 'line of the file, from 1';
+
+/*
+ * Which entries of the log a file answers.  They count as sent while the file
+ * is posted.  No time is compared: an entry that another transaction had
+ * written but not yet committed when the files were made is in none of them.
+ */
+CREATE TABLE calpads.sinf_entry (
+	file_id bigint NOT NULL,
+	entry uuid NOT NULL
+);
+CREATE INDEX ON calpads.sinf_entry (entry);
+CREATE INDEX ON calpads.sinf_entry (file_id);
+COMMENT ON TABLE calpads.sinf_entry IS 'entries of LGD, ADH and calpads.sinf_selection that a SINF file answers';
+COMMENT ON COLUMN calpads.sinf_entry.file_id IS 'the file: calpads.extract_file';
+COMMENT ON COLUMN calpads.sinf_entry.entry IS
+	'digest of the entry as it was: one whose effective date was edited later is a new entry';
+
+CREATE TABLE calpads.sinf_selection (
+	selection_id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+	ssid text COLLATE "C" NOT NULL,
+	changed jsonb NOT NULL,
+	selected_on date NOT NULL,
+	selected_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	selected_by text NOT NULL DEFAULT session_user
+);
+COMMENT ON TABLE calpads.sinf_selection IS
+	'students whom a person wants in the next SINF files although the log does not: calpads.select_for_sinf()';
+COMMENT ON COLUMN calpads.sinf_selection.changed IS
+	'how CALPADS'' newest record differed then: {"field": [in CALPADS, in the SIS]}; {}: the whole record from the enrollment start';
+COMMENT ON COLUMN calpads.sinf_selection.selected_on IS 'calpads.today() then: from when differences count that are not those of the enrollment start';
+
+SELECT pg_catalog.pg_extension_config_dump('calpads.sinf_baseline', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.sinf_entry', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.sinf_selection', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.sinf_selection_selection_id_seq', '');
+
+-- A record line in the shape of the layout.
+CREATE FUNCTION calpads.sinf_record(line text) RETURNS SETOF calpads.sinf
+	LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT
+		NULLIF(f[1], ''),
+		NULLIF(f[2], ''),
+		NULLIF(f[3], ''),
+		to_date(NULLIF(f[4], ''), 'YYYYMMDD'),
+		to_date(NULLIF(f[5], ''), 'YYYYMMDD'),
+		NULLIF(f[6], ''),
+		NULLIF(f[7], ''),
+		NULLIF(f[8], ''),
+		NULLIF(f[9], ''),
+		NULLIF(f[10], ''),
+		NULLIF(f[11], ''),
+		NULLIF(f[12], ''),
+		NULLIF(f[13], ''),
+		NULLIF(f[14], ''),
+		NULLIF(f[15], ''),
+		NULLIF(f[16], ''),
+		NULLIF(f[17], ''),
+		to_date(NULLIF(f[18], ''), 'YYYYMMDD'),
+		NULLIF(f[19], ''),
+		NULLIF(f[20], ''),
+		NULLIF(f[21], ''),
+		NULLIF(f[22], ''),
+		NULLIF(f[23], ''),
+		NULLIF(f[24], ''),
+		NULLIF(f[25], ''),
+		NULLIF(f[26], ''),
+		NULLIF(f[27], ''),
+		NULLIF(f[28], ''),
+		NULLIF(f[29], ''),
+		NULLIF(f[30], ''),
+		NULLIF(f[31], ''),
+		NULLIF(f[32], ''),
+		NULLIF(f[33], ''),
+		NULLIF(f[34], ''),
+		NULLIF(f[35], ''),
+		to_date(NULLIF(f[36], ''), 'YYYYMMDD'),
+		NULLIF(f[37], ''),
+		NULLIF(f[38], ''),
+		NULLIF(f[39], ''),
+		NULLIF(f[40], ''),
+		NULLIF(f[41], ''),
+		NULLIF(f[42], ''),
+		NULLIF(f[43], '')
+	FROM string_to_array(line, '^') AS f;
+END;
+COMMENT ON FUNCTION calpads.sinf_record(text) IS 'the fields of a SINF record line';
+
+CREATE FUNCTION calpads.sinf_line(record calpads.sinf) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN array_to_string(ARRAY[
+		(record).record_type_code,
+		(record).transaction_type_code,
+		(record).local_record_id,
+		to_char((record).effective_start_date, 'YYYYMMDD'),
+		to_char((record).effective_end_date, 'YYYYMMDD'),
+		(record).reporting_lea,
+		(record).school_of_attendance,
+		(record).academic_year_id,
+		(record).ssid,
+		(record).local_student_id,
+		(record).student_legal_first_name,
+		(record).student_legal_middle_name,
+		(record).student_legal_last_name,
+		(record).student_legal_name_suffix_code,
+		(record).student_alias_first_name,
+		(record).student_alias_middle_name,
+		(record).student_alias_last_name,
+		to_char((record).student_birth_date, 'YYYYMMDD'),
+		(record).student_gender_code,
+		(record).student_birth_city,
+		(record).student_birth_state_province_code,
+		(record).student_birth_country_code,
+		(record).student_hispanic_ethnicity_indicator,
+		(record).student_ethnicity_missing_indicator,
+		(record).student_race_1_code,
+		(record).student_race_2_code,
+		(record).student_race_3_code,
+		(record).student_race_4_code,
+		(record).student_race_5_code,
+		(record).student_race_missing_indicator,
+		(record).address_line_1,
+		(record).address_line_2,
+		(record).address_city_name,
+		(record).address_state_province_code,
+		(record).address_zip_code,
+		to_char((record).student_initial_us_school_enrollment_date_k12, 'YYYYMMDD'),
+		(record).us_school_less_than_three_years_indicator,
+		(record).parent_guardian_1_highest_education_level_code,
+		(record).parent_guardian_1_first_name,
+		(record).parent_guardian_1_last_name,
+		(record).parent_guardian_2_first_name,
+		(record).parent_guardian_2_last_name,
+		(record).parent_guardian_2_highest_education_level_code], '^', '');
+COMMENT ON FUNCTION calpads.sinf_line(calpads.sinf) IS 'a SINF record as it stands in a file, without CR LF';
+
+-- As calpads.senr_picture.  Files can be posted without an ODS load; their
+-- rows have no load_id.
+CREATE FUNCTION calpads.sinf_picture(loads bigint[], files bigint[])
+	RETURNS TABLE (
+		record_type_code text,
+		transaction_type_code text,
+		local_record_id text,
+		effective_start_date date,
+		effective_end_date date,
+		reporting_lea text,
+		school_of_attendance text,
+		academic_year_id text,
+		ssid text,
+		local_student_id text,
+		student_legal_first_name text,
+		student_legal_middle_name text,
+		student_legal_last_name text,
+		student_legal_name_suffix_code text,
+		student_alias_first_name text,
+		student_alias_middle_name text,
+		student_alias_last_name text,
+		student_birth_date date,
+		student_gender_code text,
+		student_birth_city text,
+		student_birth_state_province_code text,
+		student_birth_country_code text,
+		student_hispanic_ethnicity_indicator text,
+		student_ethnicity_missing_indicator text,
+		student_race_1_code text,
+		student_race_2_code text,
+		student_race_3_code text,
+		student_race_4_code text,
+		student_race_5_code text,
+		student_race_missing_indicator text,
+		address_line_1 text,
+		address_line_2 text,
+		address_city_name text,
+		address_state_province_code text,
+		address_zip_code text,
+		student_initial_us_school_enrollment_date_k12 date,
+		us_school_less_than_three_years_indicator text,
+		parent_guardian_1_highest_education_level_code text,
+		parent_guardian_1_first_name text,
+		parent_guardian_1_last_name text,
+		parent_guardian_2_first_name text,
+		parent_guardian_2_last_name text,
+		parent_guardian_2_highest_education_level_code text,
+		load_id bigint)
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	WITH posted AS (
+		SELECT DISTINCT ON (t.load_id, r.key)
+			t.load_id,
+			r.ssid,
+			split_part(r.key, '^', 1) COLLATE "C" AS school_of_attendance,
+			to_date(split_part(r.key, '^', 3), 'YYYYMMDD') AS effective_start_date,
+			r.transaction_type,
+			r.line
+		FROM unnest(files) WITH ORDINALITY AS o (file_id, place)
+			JOIN calpads.extract_file f ON f.file_id = o.file_id
+			JOIN calpads.batch t ON t.batch_id = f.batch_id
+			JOIN calpads.extract_record r ON r.file_id = f.file_id
+		ORDER BY t.load_id, r.key, o.place DESC
+	)
+	SELECT
+		'SINF',
+		NULL,
+		b.local_record_id,
+		b.effective_start_date,
+		b.effective_end_date,
+		b.reporting_lea,
+		b.school_of_attendance,
+		b.academic_year_id,
+		b.ssid,
+		b.local_student_id,
+		b.student_legal_first_name,
+		b.student_legal_middle_name,
+		b.student_legal_last_name,
+		b.student_legal_name_suffix_code,
+		b.student_alias_first_name,
+		b.student_alias_middle_name,
+		b.student_alias_last_name,
+		b.student_birth_date,
+		b.student_gender_code,
+		b.student_birth_city,
+		b.student_birth_state_province_code,
+		b.student_birth_country_code,
+		b.student_hispanic_ethnicity_indicator,
+		b.student_ethnicity_missing_indicator,
+		b.student_race_1_code,
+		b.student_race_2_code,
+		b.student_race_3_code,
+		b.student_race_4_code,
+		b.student_race_5_code,
+		b.student_race_missing_indicator,
+		b.address_line_1,
+		b.address_line_2,
+		b.address_city_name,
+		b.address_state_province_code,
+		b.address_zip_code,
+		b.student_initial_us_school_enrollment_date_k12,
+		b.us_school_less_than_three_years_indicator,
+		b.parent_guardian_1_highest_education_level_code,
+		b.parent_guardian_1_first_name,
+		b.parent_guardian_1_last_name,
+		b.parent_guardian_2_first_name,
+		b.parent_guardian_2_last_name,
+		b.parent_guardian_2_highest_education_level_code,
+		b.load_id
+	FROM calpads.sinf_baseline b
+	WHERE b.load_id = ANY ((SELECT loads)::bigint[])
+		-- NOT IN for its hash table; no part of a key is null here.
+		AND (b.load_id, b.ssid, b.school_of_attendance, b.effective_start_date) NOT IN (
+			SELECT p.load_id, p.ssid, p.school_of_attendance, p.effective_start_date
+			FROM posted p
+			WHERE p.load_id IS NOT NULL)
+	UNION ALL
+	SELECT
+		'SINF',
+		NULL,
+		r.local_record_id,
+		r.effective_start_date,
+		r.effective_end_date,
+		r.reporting_lea,
+		r.school_of_attendance,
+		r.academic_year_id,
+		r.ssid,
+		r.local_student_id,
+		r.student_legal_first_name,
+		r.student_legal_middle_name,
+		r.student_legal_last_name,
+		r.student_legal_name_suffix_code,
+		r.student_alias_first_name,
+		r.student_alias_middle_name,
+		r.student_alias_last_name,
+		r.student_birth_date,
+		r.student_gender_code,
+		r.student_birth_city,
+		r.student_birth_state_province_code,
+		r.student_birth_country_code,
+		r.student_hispanic_ethnicity_indicator,
+		r.student_ethnicity_missing_indicator,
+		r.student_race_1_code,
+		r.student_race_2_code,
+		r.student_race_3_code,
+		r.student_race_4_code,
+		r.student_race_5_code,
+		r.student_race_missing_indicator,
+		r.address_line_1,
+		r.address_line_2,
+		r.address_city_name,
+		r.address_state_province_code,
+		r.address_zip_code,
+		r.student_initial_us_school_enrollment_date_k12,
+		r.us_school_less_than_three_years_indicator,
+		r.parent_guardian_1_highest_education_level_code,
+		r.parent_guardian_1_first_name,
+		r.parent_guardian_1_last_name,
+		r.parent_guardian_2_first_name,
+		r.parent_guardian_2_last_name,
+		r.parent_guardian_2_highest_education_level_code,
+		p.load_id
+	FROM posted p, calpads.sinf_record(p.line) AS r
+	WHERE p.transaction_type <> 'D';
+END;
+COMMENT ON FUNCTION calpads.sinf_picture(bigint[], bigint[]) IS
+	'the SINF records that CALPADS held after ODS loads and the posting of files, in the order of the array';
+
+CREATE FUNCTION calpads.posted_sinf_files() RETURNS bigint[]
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT array_agg(f.file_id ORDER BY f.post_order)
+	FROM calpads.extract_file f
+		JOIN calpads.batch b ON b.batch_id = f.batch_id
+		LEFT JOIN calpads.current_load c ON c.process = 'SINF' AND c.lea = b.lea
+	WHERE f.process = 'SINF' AND f.status = 'Posted' AND b.load_id IS NOT DISTINCT FROM c.load_id
+$$;
+COMMENT ON FUNCTION calpads.posted_sinf_files() IS
+	'the SINF files that were posted since the ODS load of their LEA, or ever when there is none, in the order of their posting';
+
+CREATE VIEW calpads.ods_sinf AS
+SELECT
+	p.record_type_code COLLATE "C" AS record_type_code,
+	p.transaction_type_code COLLATE "C" AS transaction_type_code,
+	p.local_record_id COLLATE "C" AS local_record_id,
+	p.effective_start_date,
+	-- A row ends where the next one of the student begins.
+	coalesce(min(p.effective_start_date) OVER (PARTITION BY p.ssid ORDER BY p.effective_start_date
+		RANGE BETWEEN '1 day' FOLLOWING AND UNBOUNDED FOLLOWING) - 1, p.effective_end_date) AS effective_end_date,
+	p.reporting_lea COLLATE "C" AS reporting_lea,
+	p.school_of_attendance COLLATE "C" AS school_of_attendance,
+	p.academic_year_id COLLATE "C" AS academic_year_id,
+	p.ssid COLLATE "C" AS ssid,
+	p.local_student_id COLLATE "C" AS local_student_id,
+	p.student_legal_first_name COLLATE "C" AS student_legal_first_name,
+	p.student_legal_middle_name COLLATE "C" AS student_legal_middle_name,
+	p.student_legal_last_name COLLATE "C" AS student_legal_last_name,
+	p.student_legal_name_suffix_code COLLATE "C" AS student_legal_name_suffix_code,
+	p.student_alias_first_name COLLATE "C" AS student_alias_first_name,
+	p.student_alias_middle_name COLLATE "C" AS student_alias_middle_name,
+	p.student_alias_last_name COLLATE "C" AS student_alias_last_name,
+	p.student_birth_date,
+	p.student_gender_code COLLATE "C" AS student_gender_code,
+	p.student_birth_city COLLATE "C" AS student_birth_city,
+	p.student_birth_state_province_code COLLATE "C" AS student_birth_state_province_code,
+	p.student_birth_country_code COLLATE "C" AS student_birth_country_code,
+	p.student_hispanic_ethnicity_indicator COLLATE "C" AS student_hispanic_ethnicity_indicator,
+	p.student_ethnicity_missing_indicator COLLATE "C" AS student_ethnicity_missing_indicator,
+	p.student_race_1_code COLLATE "C" AS student_race_1_code,
+	p.student_race_2_code COLLATE "C" AS student_race_2_code,
+	p.student_race_3_code COLLATE "C" AS student_race_3_code,
+	p.student_race_4_code COLLATE "C" AS student_race_4_code,
+	p.student_race_5_code COLLATE "C" AS student_race_5_code,
+	p.student_race_missing_indicator COLLATE "C" AS student_race_missing_indicator,
+	p.address_line_1 COLLATE "C" AS address_line_1,
+	p.address_line_2 COLLATE "C" AS address_line_2,
+	p.address_city_name COLLATE "C" AS address_city_name,
+	p.address_state_province_code COLLATE "C" AS address_state_province_code,
+	p.address_zip_code COLLATE "C" AS address_zip_code,
+	p.student_initial_us_school_enrollment_date_k12,
+	p.us_school_less_than_three_years_indicator COLLATE "C" AS us_school_less_than_three_years_indicator,
+	p.parent_guardian_1_highest_education_level_code COLLATE "C" AS parent_guardian_1_highest_education_level_code,
+	p.parent_guardian_1_first_name COLLATE "C" AS parent_guardian_1_first_name,
+	p.parent_guardian_1_last_name COLLATE "C" AS parent_guardian_1_last_name,
+	p.parent_guardian_2_first_name COLLATE "C" AS parent_guardian_2_first_name,
+	p.parent_guardian_2_last_name COLLATE "C" AS parent_guardian_2_last_name,
+	p.parent_guardian_2_highest_education_level_code COLLATE "C" AS parent_guardian_2_highest_education_level_code,
+	p.load_id
+FROM calpads.sinf_picture(calpads.current_loads('SINF'), calpads.posted_sinf_files()) AS p;
+COMMENT ON VIEW calpads.ods_sinf IS
+	'the student information that CALPADS is known to hold: the last ODS load overlaid with every file posted since';
+
+-- The log ----------------------------------------------------------------------
+
+CREATE FUNCTION calpads.sis_log_name(name text) RETURNS text
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	qualified_name text := calpads.sis_table_name(NULL, name);
+	missing text;
+BEGIN
+	SELECT string_agg(t.column_name, ', ' ORDER BY t.ordinal) INTO missing
+	FROM calpads.sis_table t
+	WHERE t.table_name = sis_log_name.name AND t.column_name <> 'del'
+		AND NOT EXISTS (SELECT FROM pg_attribute a
+			WHERE a.attrelid = qualified_name::regclass AND a.attname = t.column_name AND a.attnum > 0 AND NOT a.attisdropped);
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'undefined_column',
+			MESSAGE = format('table %s is no log that SINF can be made from', qualified_name),
+			DETAIL = format('Missing columns: %s.', missing),
+			HINT = 'calpads.sis_table lists the columns of LGD and ADH; a view can bring a table of your own into that form.';
+	END IF;
+	RETURN qualified_name;
+END;
+$$;
+COMMENT ON FUNCTION calpads.sis_log_name(text) IS 'qualified name of LGD or ADH, or an error when columns of it are missing';
+
+/*
+ * The log as SINF reads it, of all students with an entry that no posted file
+ * answers.
+ *
+ * selects: the entry makes a record.  Address entries of LGD do not, because an
+ * address change counts from ADH only; they tell what the address was before.
+ * is_new: no posted file answers it.
+ * old_value: what the reported field held before.  Where LSI is filled, it is
+ * what is reported, and entries of the same field of STU do not count for it.
+ */
+CREATE FUNCTION calpads.sinf_log()
+	RETURNS TABLE (student_id integer, entry uuid, source text, table_name text, column_name text, old_value text, new_value text,
+		address text[], effective_date date, logged_at timestamptz, user_name text, sinf_field text, date_group text,
+		selects boolean, is_new boolean)
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+DECLARE
+	deleted_address text := CASE WHEN EXISTS (SELECT FROM pg_attribute a
+			WHERE a.attrelid = calpads.sis_log_name('adh')::regclass AND a.attname = 'del' AND a.attnum > 0 AND NOT a.attisdropped)
+		THEN 'adh.del::text IN (''t'', ''true'', ''1'', ''Y'')' ELSE 'false' END;
+BEGIN
+	RETURN QUERY EXECUTE format($query$
+		WITH sent AS MATERIALIZED (
+			SELECT DISTINCT e.entry
+			FROM calpads.sinf_entry e JOIN calpads.extract_file f ON f.file_id = e.file_id
+			WHERE f.posted_at IS NOT NULL
+		), logged AS (
+			SELECT l.id::integer AS student_id,
+				upper(coalesce(nullif(split_part(btrim(l.fc::text), '.', 2), ''), btrim(l.fc::text))) AS field,
+				upper(coalesce(CASE WHEN l.fc::text LIKE '%%.%%' THEN nullif(split_part(btrim(l.fc::text), '.', 1), '') END,
+					nullif(btrim(l.tc::text), ''), 'STU')) AS of_table,
+				nullif(btrim(l.ov::text), '') AS ov, nullif(btrim(l.nv::text), '') AS nv,
+				coalesce(l.dt::date, l.dts::date, calpads.today()) AS day, l.dts::timestamptz AS logged_at, l.un::text AS un,
+				jsonb_build_array('LGD', l.id, l.sc, l.tc, l.fc, l.ov, l.nv, l.dt::date, extract(epoch FROM l.dts), l.un)::text AS content
+			FROM %1$s AS l
+			WHERE l.id IS NOT NULL
+		), moved AS (
+			SELECT adh.id::integer AS student_id, coalesce(adh.dt::date, calpads.today()) AS day, adh.sq,
+				ARRAY[nullif(btrim(adh.ad::text), ''), nullif(btrim(adh.cy::text), ''), nullif(upper(btrim(adh.st::text)), ''),
+					nullif(btrim(adh.rz::text), '')] AS address,
+				jsonb_build_array('ADH', adh.id, adh.sq, adh.dt::date, adh.ad, adh.cy, adh.st, adh.rz, adh.ty)::text AS content
+			FROM %2$s AS adh
+			WHERE adh.id IS NOT NULL AND coalesce(upper(btrim(adh.ty::text)), '') IN ('', 'M') AND (%3$s) IS NOT TRUE
+		), every_entry AS (
+			SELECT l.student_id, 'LGD' AS source, l.of_table, l.field, l.ov, l.nv, NULL::text[] AS address, l.day, l.logged_at, NULL::integer AS sq, l.un,
+				f.sinf_field, f.date_group, f.log = 'LGD' AND f.date_group IS NOT NULL AS selects, l.content
+			FROM logged l JOIN calpads.logged_field f ON upper(f.table_name) = l.of_table AND upper(f.column_name) = l.field
+			WHERE f.date_group IS NOT NULL
+			UNION ALL
+			SELECT m.student_id, 'ADH', 'ADH', 'AD', NULL, m.address[1], m.address, m.day, NULL, m.sq::integer, NULL, NULL, 'date of change', true, m.content
+			FROM moved m
+		), digested AS (
+			-- Two entries alike are two entries.
+			SELECT e.*, md5(e.content || row_number() OVER (PARTITION BY e.content))::uuid AS entry FROM every_entry e
+		), marked AS (
+			SELECT d.*, d.selects AND s.entry IS NULL AS is_new,
+				bool_or(d.selects AND s.entry IS NULL) OVER (PARTITION BY d.student_id) AS student_is_new
+			FROM digested d LEFT JOIN sent s ON s.entry = d.entry
+		), chosen AS (
+			SELECT m.student_id, s.entry, 'SELECTION' AS source, 'CALPADS'::text AS of_table, coalesce(c.key, 'record') AS field,
+				c.value ->> 0 AS ov, c.value ->> 1 AS nv, NULL::text[] AS address, m.selected_on AS day, m.selected_at AS logged_at, NULL::integer AS sq,
+				m.selected_by AS un, c.key AS sinf_field, coalesce(g.date_group, CASE WHEN c.key IS NULL THEN 'enrollment start' ELSE 'date of change' END) AS date_group,
+				true AS selects, true AS is_new
+			FROM (SELECT DISTINCT ON (n.selection_id, stu.id) stu.id::integer AS student_id, n.*
+				FROM calpads.sinf_selection n JOIN %4$s AS stu ON btrim(stu.cid::text) = n.ssid
+				ORDER BY n.selection_id, stu.id) AS m
+				LEFT JOIN LATERAL jsonb_each(m.changed) AS c ON true
+				LEFT JOIN (SELECT f.sinf_field, min(f.date_group) AS date_group FROM calpads.logged_field f
+					WHERE f.sinf_field IS NOT NULL GROUP BY f.sinf_field) AS g ON g.sinf_field = c.key
+				CROSS JOIN LATERAL (SELECT md5(format('SELECTION %%s %%s', m.selection_id, c.key))::uuid AS entry) AS s
+			WHERE s.entry NOT IN (SELECT sent.entry FROM sent)
+		), together AS (
+			SELECT m.student_id, m.entry, m.source, m.of_table, m.field, m.ov, m.nv, m.address, m.day, m.logged_at, m.sq, m.un,
+				m.sinf_field, m.date_group, m.selects, m.is_new
+			FROM marked m
+			WHERE m.student_is_new OR m.student_id IN (SELECT c.student_id FROM chosen c)
+			UNION ALL
+			SELECT c.* FROM chosen c
+		), legal AS (
+			SELECT DISTINCT ON (lsi.id) lsi.id::integer AS id, jsonb_strip_nulls(jsonb_build_object('FN', nullif(btrim(lsi.lfn::text), ''),
+				'MN', nullif(btrim(lsi.lmn::text), ''), 'LN', nullif(btrim(lsi.lln::text), ''), 'SF', nullif(btrim(lsi.lsf::text), ''),
+				'GN', nullif(btrim(lsi.gn::text), ''), 'SX', nullif(btrim(lsi.gn::text), ''))) AS fields
+			FROM %5$s AS lsi
+			ORDER BY lsi.id, lsi.lln, lsi.lfn
+		), ordinary AS (
+			SELECT DISTINCT ON (stu.id) stu.id::integer AS id, jsonb_build_object('LFN', btrim(stu.fn::text), 'LMN', btrim(stu.mn::text),
+				'LLN', btrim(stu.ln::text), 'LSF', btrim(stu.sf::text), 'GN', btrim(stu.gn::text)) AS fields
+			FROM %4$s AS stu
+			WHERE stu.del IS NOT TRUE
+			ORDER BY stu.id, coalesce(btrim(stu.tg::text), '') <> '', stu.ed DESC NULLS LAST, stu.sc, stu.sn
+		)
+		SELECT t.student_id, t.entry, t.source, t.of_table, t.field,
+			CASE WHEN t.of_table = 'LSI' THEN coalesce(t.ov, nullif(o.fields ->> t.field, '')) ELSE t.ov END,
+			CASE WHEN t.of_table = 'LSI' THEN coalesce(t.nv, nullif(o.fields ->> t.field, '')) ELSE t.nv END,
+			t.address, t.day, coalesce(t.logged_at, '-infinity'::timestamptz + coalesce(t.sq, 0) * interval '1 second'), t.un,
+			CASE WHEN NOT (t.of_table = 'STU' AND coalesce(l.fields ? t.field, false)) THEN t.sinf_field END,
+			t.date_group, t.selects, t.is_new
+		FROM together t
+			LEFT JOIN legal l ON l.id = t.student_id
+			LEFT JOIN ordinary o ON o.id = t.student_id
+		$query$,
+		calpads.sis_log_name('lgd'), calpads.sis_log_name('adh'), deleted_address,
+		calpads.sis_table_name(NULL, 'stu'), calpads.sis_table_name(NULL, 'lsi'));
+END;
+$$;
+COMMENT ON FUNCTION calpads.sinf_log() IS
+	'the entries of LGD, ADH and calpads.sinf_selection of students with an entry that no posted file answers';
+
+-- Pictures ------------------------------------------------------------------------
+
+CREATE FUNCTION calpads.sinf_pictures(OUT student_id integer, OUT rec calpads.sinf, OUT problems jsonb) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+DECLARE
+	picture regclass := calpads.sis_view('sinf');
+	fields text;
+	missing text;
+BEGIN
+	PERFORM calpads.check_school_codes();
+	SELECT string_agg(format('p.%I::%s', t.attname, format_type(t.atttypid, NULL)), ', ' ORDER BY t.attnum),
+		string_agg(t.attname::text, ', ' ORDER BY t.attnum) FILTER (WHERE r.attname IS NULL)
+	INTO fields, missing
+	FROM pg_attribute t
+		LEFT JOIN pg_attribute r ON r.attrelid = picture AND r.attname = t.attname AND r.attnum > 0 AND NOT r.attisdropped
+	WHERE t.attrelid = (SELECT y.typrelid FROM pg_type y WHERE y.oid = 'calpads.sinf'::regtype) AND t.attnum > 0 AND NOT t.attisdropped;
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'undefined_column',
+			MESSAGE = format('%s lacks columns of the SINF layout', picture),
+			DETAIL = format('Missing: %s.', missing),
+			HINT = 'A view of your own gives every field of calpads.sinf under its name; '
+				'calpads.refresh_sis_views() renews the view of the extension.';
+	END IF;
+	RETURN QUERY EXECUTE format('SELECT p.local_student_id::integer, ROW(%s)::calpads.sinf, %s::jsonb FROM %s p '
+		'WHERE p.local_student_id ~ ''^[0-9]{1,9}$''', fields, calpads.problems_expression(picture), picture);
+END;
+$$;
+COMMENT ON FUNCTION calpads.sinf_pictures() IS 'the students of the view sinf of the SIS schema, and what is wrong with them';
+
+-- What a layout says of single values.  A condition first, because nearly all
+-- records are good; the sentences only for those that are not.
+CREATE FUNCTION calpads.sinf_value_condition() RETURNS text
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT string_agg(condition, ' OR ')
+		|| format(' OR concat(%s) ~ %L', string_agg(format('(r.rec).%I', f.name), ', '),
+			CASE calpads.batch_encoding() WHEN 'UTF8' THEN '[\^\t\r\n]' ELSE '[\^\t\r\n]|' || calpads.outside_windows_1252() END)
+	FROM calpads.layout_field f
+		LEFT JOIN calpads.codeset s ON s.name = f.codeset
+		CROSS JOIN LATERAL (SELECT nullif(concat_ws(' OR ',
+			CASE WHEN f.required THEN format('(r.rec).%I IS NULL', f.name) END,
+			CASE WHEN f.type <> 'date8' AND f.max_length IS NOT NULL THEN format('length((r.rec).%I) > %s', f.name, f.max_length) END,
+			CASE WHEN s.complete AND EXISTS (SELECT FROM calpads.code c WHERE c.codeset = s.name) THEN
+				format('(r.rec).%I <> ALL (%L::text[])', f.name,
+					(SELECT array_agg(c.code ORDER BY c.code) FROM calpads.code c WHERE c.codeset = s.name AND c.active <> 'N')) END), '') AS condition) AS x
+	WHERE f.layout = 'sinf' AND f.last_year IS NULL AND f.name NOT IN ('record_type_code', 'transaction_type_code')
+$$;
+COMMENT ON FUNCTION calpads.sinf_value_condition() IS
+	'condition on a record r.rec of which a value breaks a rule of the layout (null: none does)';
+
+CREATE FUNCTION calpads.outside_windows_1252() RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	RETURN '[^\u0001-\u007e\u00a0-\u00ff\u20ac\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\u017d'
+		'\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\u017e\u0178]';
+COMMENT ON FUNCTION calpads.outside_windows_1252() IS 'regular expression for a character that Windows-1252 does not have';
+
+CREATE FUNCTION calpads.sinf_value_problems(rec calpads.sinf) RETURNS jsonb
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT jsonb_agg(calpads.problem(f.name, broken.rule, v.value, broken.explanation, p.place) ORDER BY f.ordinal)
+	FROM calpads.layout_field f
+		JOIN jsonb_each_text(to_jsonb(rec)) AS v ON v.key = f.name
+		LEFT JOIN calpads.codeset s ON s.name = f.codeset
+		CROSS JOIN LATERAL (SELECT
+			CASE
+				WHEN v.value IS NULL AND f.required THEN 'GERR0001'
+				WHEN v.value ~ '[\^\t\r\n]' THEN 'FRMT0004'
+				WHEN calpads.batch_encoding() <> 'UTF8' AND v.value ~ calpads.outside_windows_1252() THEN 'FRMT0004'
+				WHEN f.type <> 'date8' AND length(v.value) > f.max_length THEN 'FRMT0001'
+				WHEN s.complete AND EXISTS (SELECT FROM calpads.code c WHERE c.codeset = s.name)
+					AND v.value NOT IN (SELECT c.code FROM calpads.code c WHERE c.codeset = s.name AND c.active <> 'N') THEN 'GERR0002'
+			END AS rule) AS found
+		CROSS JOIN LATERAL (SELECT found.rule,
+			CASE found.rule
+				WHEN 'GERR0001' THEN 'The field is blank, and CALPADS requires it.'
+				WHEN 'FRMT0001' THEN format('%s has more than %s characters.', f.label, f.max_length)
+				WHEN 'GERR0002' THEN 'The value is not a code of CALPADS; a local code has no translation.'
+				WHEN 'FRMT0004' THEN CASE WHEN v.value ~ '[\^\t\r\n]'
+					THEN 'A caret, a tab or a line end inside the value would break the record apart.'
+					ELSE 'The value has a character that the encoding of the files (setting calpads.file_encoding) does not have.' END
+			END AS explanation) AS broken
+		CROSS JOIN LATERAL (SELECT coalesce((SELECT string_agg(upper(l.table_name || '.' || l.column_name), ', ' ORDER BY l.table_name DESC, l.column_name)
+			FROM calpads.logged_field l WHERE l.sinf_field = f.name),
+			CASE WHEN f.name LIKE 'parent_guardian_%' THEN CASE WHEN f.name LIKE '%first_name' THEN 'CON.FN' WHEN f.name LIKE '%last_name' THEN 'CON.LN' ELSE 'CON.ELV' END
+				WHEN f.name = 'ssid' THEN 'STU.CID' WHEN f.name = 'reporting_lea' THEN 'LOC.CC and LOC.DC' END) AS place) AS p
+	WHERE f.layout = 'sinf' AND f.last_year IS NULL AND f.name NOT IN ('record_type_code', 'transaction_type_code') AND found.rule IS NOT NULL
+$$;
+COMMENT ON FUNCTION calpads.sinf_value_problems(calpads.sinf) IS
+	'values of a record that break a rule of the layout: entries like those of the column problems of a mapping view';
+
+-- The difference ----------------------------------------------------------------------
+
+/*
+ * What a record of the log's date shows that a newer one changed: a value as
+ * it was reported then, with the local code translated.
+ */
+CREATE FUNCTION calpads.sinf_code_maps() RETURNS TABLE (sinf_field text, codes jsonb)
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT m.sinf_field, jsonb_object_agg(t.local_code, t.code ORDER BY t.local_set = m.local_set)
+	FROM (VALUES ('student_legal_name_suffix_code', 'STU.SF', 'STU.SF'), ('student_gender_code', 'STU.GN', 'STU.GN'),
+			('address_state_province_code', 'STU.ST', 'STU.BST')) AS m (sinf_field, local_set, second_set)
+		JOIN calpads.code_translation(NULL) t ON t.local_set IN (m.local_set, m.second_set)
+	GROUP BY m.sinf_field
+$$;
+COMMENT ON FUNCTION calpads.sinf_code_maps() IS 'translations of local codes, for the fields of SINF that an entry of the log can bring back';
+
+/*
+ * The records of the entries that no posted file answers, without a check:
+ * one for each student and day.
+ *
+ * Where an entry belongs (section 2.2): fields of the enrollment start are
+ * dated there; others on their own day, moved into the enrollment of that day,
+ * else of the next one that has begun, else of the last one before; a change
+ * after the student left takes the exit date, one older than the enrollment
+ * its start [proposal].
+ *
+ * What a record says (section 2.3): a picture as of its day.  What a later
+ * entry changed has the value from before that entry, everything else that of
+ * today.  Fields of the enrollment start and guardians are always those of
+ * today, for they are not read from the log.  So a student's newest record is
+ * the picture of today.
+ *
+ * What else has to be corrected: a record ends where CALPADS' next one begins,
+ * so a later one that CALPADS is known to hold keeps the wrong value.  It is
+ * sent again under its own date, as it was but for the changed fields.
+ */
+CREATE FUNCTION calpads.sinf_changes()
+	RETURNS TABLE (student_id integer, rec calpads.sinf, reason text, explanation text, changed jsonb, causes jsonb, entries uuid[],
+		problems jsonb)
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+	WITH entry AS MATERIALIZED (
+		SELECT * FROM calpads.sinf_log()
+	), student AS MATERIALIZED (
+		SELECT DISTINCT e.student_id FROM entry e
+	), picture AS MATERIALIZED (
+		SELECT p.student_id, p.rec, p.problems
+		FROM calpads.sinf_pictures() p
+		-- Without an entry the pictures are not even looked at.
+		WHERE EXISTS (SELECT FROM student) AND (p.student_id IN (SELECT s.student_id FROM student s)) IS TRUE
+	), enrollment AS MATERIALIZED (
+		SELECT e.student_id, e.lea COLLATE "C" AS lea, e.school COLLATE "C" AS school, e.ssid COLLATE "C" AS ssid,
+			e.start_date, e.exit_date, e.status
+		FROM calpads.sinf_enrollments(NULL) e
+		WHERE EXISTS (SELECT FROM student)
+			AND e.exit_reason IS DISTINCT FROM 'N470' AND coalesce(e.exit_date >= e.start_date, true)
+			AND (e.student_id IN (SELECT s.student_id FROM student s)) IS TRUE
+	), known AS MATERIALIZED (
+		SELECT o AS row, o.ssid, o.reporting_lea, o.effective_start_date
+		FROM calpads.ods_sinf o
+		WHERE EXISTS (SELECT FROM student) AND (o.ssid IN (SELECT (p.rec).ssid FROM picture p)) IS TRUE
+	), fitting AS (
+		SELECT e.*, n.lea, n.school, n.start_date, n.exit_date, n.status,
+			CASE WHEN e.date_group = 'enrollment start' THEN
+					CASE WHEN (n.start_date, n.school) = ((p.rec).effective_start_date, (p.rec).school_of_attendance) THEN 0 ELSE 9 END
+				WHEN n.start_date <= e.effective_date AND coalesce(n.exit_date >= e.effective_date, true) THEN 1
+				WHEN n.start_date > e.effective_date AND n.start_date <= calpads.today() THEN 2
+				WHEN n.exit_date < e.effective_date THEN 3
+				ELSE 4 END AS fit
+		FROM entry e
+			JOIN picture p ON p.student_id = e.student_id
+			JOIN enrollment n ON n.student_id = e.student_id
+	), placed AS MATERIALIZED (
+		SELECT DISTINCT ON (f.entry) f.*,
+			CASE WHEN f.date_group = 'enrollment start' THEN f.start_date
+				ELSE greatest(f.start_date, least(f.effective_date, f.exit_date, greatest(f.start_date, calpads.today()))) END AS day
+		FROM fitting f
+		ORDER BY f.entry, f.fit, CASE WHEN f.fit = 1 THEN f.status = '20' END,
+			CASE WHEN f.fit IN (2, 4) THEN f.start_date END, CASE WHEN f.fit = 3 THEN f.exit_date END DESC NULLS LAST, f.start_date DESC, f.school
+	), cause AS MATERIALIZED (
+		SELECT p.*
+		FROM placed p
+		-- A student who is new is no news to CALPADS when it has a record of the student.
+		WHERE p.is_new AND NOT (p.table_name = 'STU' AND p.column_name = 'ID'
+			AND EXISTS (SELECT FROM known k JOIN picture i ON (i.rec).ssid = k.ssid WHERE i.student_id = p.student_id))
+	), day AS MATERIALIZED (
+		SELECT c.student_id, c.day,
+			(array_agg(c.school ORDER BY c.fit, c.start_date DESC, c.school))[1] AS school,
+			(array_agg(c.lea ORDER BY c.fit, c.start_date DESC, c.school))[1] AS lea,
+			array_agg(DISTINCT c.entry) AS entries,
+			string_agg(DISTINCT c.table_name || '.' || c.column_name, ', ') AS fields,
+			bool_or(c.date_group = 'enrollment start') AS has_start,
+			bool_and(c.date_group = 'enrollment start') AS is_start,
+			bool_or(c.effective_date > c.exit_date AND c.day = c.exit_date) AS after_exit,
+			bool_and(c.effective_date < c.start_date) AS before_start,
+			bool_or(c.effective_date > c.day AND c.exit_date IS NULL AND c.date_group <> 'enrollment start') AS in_future,
+			bool_and(c.source = 'SELECTION') AS is_selected,
+			bool_and(c.table_name = 'STU' AND c.column_name = 'ID') AS is_new_student,
+			min(c.effective_date) AS first_date,
+			jsonb_agg(jsonb_strip_nulls(jsonb_build_object('log', c.source, 'table', c.table_name, 'field', c.column_name,
+				'old', c.old_value, 'new', c.new_value, 'effective_date', c.effective_date, 'user', c.user_name,
+				'logged_at', CASE WHEN isfinite(c.logged_at) THEN c.logged_at END)) ORDER BY c.effective_date, c.logged_at, c.column_name) AS causes
+		FROM cause c
+		GROUP BY c.student_id, c.day
+	), affected AS (
+		-- Which fields of a record an entry can change.
+		SELECT c.key, array_agg(f.name) AS names
+		FROM (SELECT DISTINCT concat_ws('|', c.source, c.table_name, c.column_name, c.sinf_field) AS key, c.source, c.table_name, c.sinf_field
+				FROM cause c) AS c
+			JOIN calpads.layout_field f ON f.layout = 'sinf' AND f.last_year IS NULL AND NOT f.key AND CASE
+				WHEN c.sinf_field IS NULL AND c.table_name = 'CON' THEN f.name LIKE 'parent\_%'
+				WHEN c.sinf_field IS NULL AND c.source = 'ADH' THEN f.name LIKE 'address\_%'
+				WHEN c.sinf_field IS NULL AND c.source = 'SELECTION' THEN f.name NOT IN ('record_type_code', 'transaction_type_code',
+					'local_record_id', 'effective_end_date', 'reporting_lea', 'academic_year_id')
+				WHEN c.sinf_field LIKE 'student\_race\_%' THEN f.name LIKE 'student\_race\_%'
+				WHEN c.sinf_field = 'student_hispanic_ethnicity_indicator' THEN f.name IN (c.sinf_field, 'student_ethnicity_missing_indicator')
+				WHEN c.sinf_field = 'student_initial_us_school_enrollment_date_k12' THEN f.name IN (c.sinf_field, 'us_school_less_than_three_years_indicator')
+				ELSE f.name = c.sinf_field END
+		GROUP BY c.key
+	), later_day AS MATERIALIZED (
+		SELECT i.student_id, k.row, k.effective_start_date AS day, min(c.day) AS first_day, array_agg(DISTINCT c.entry) AS entries,
+			string_agg(DISTINCT c.table_name || '.' || c.column_name, ', ') AS fields, array_agg(DISTINCT n.name) AS names
+		FROM known k
+			JOIN picture i ON (i.rec).ssid = k.ssid AND (i.rec).reporting_lea = k.reporting_lea
+			JOIN cause c ON c.student_id = i.student_id AND c.day < k.effective_start_date
+			JOIN affected a ON a.key = concat_ws('|', c.source, c.table_name, c.column_name, c.sinf_field)
+			CROSS JOIN LATERAL unnest(a.names) AS n (name)
+		WHERE NOT EXISTS (SELECT FROM day d WHERE d.student_id = i.student_id AND d.day = k.effective_start_date)
+			-- Elsewhere CALPADS would refuse the correction (GERR0005).
+			AND EXISTS (SELECT FROM enrollment e WHERE e.student_id = i.student_id AND e.lea = k.reporting_lea
+				AND k.effective_start_date BETWEEN e.start_date AND coalesce(e.exit_date, 'infinity'))
+		GROUP BY i.student_id, k.row, k.effective_start_date
+	), wanted AS MATERIALIZED (
+		SELECT d.student_id, d.day FROM day d
+		UNION
+		SELECT l.student_id, l.day FROM later_day l
+	), code_map AS MATERIALIZED (
+		SELECT * FROM calpads.sinf_code_maps()
+	), earlier_value AS (
+		-- Only where a later entry changed the field: the last one until the day
+		-- says what it was then, else the first one after it.
+		SELECT w.student_id, w.day, p.sinf_field,
+			CASE WHEN bool_or(p.day <= w.day)
+				THEN (array_agg(p.new_value ORDER BY p.day DESC, p.logged_at DESC) FILTER (WHERE p.day <= w.day))[1]
+				ELSE (array_agg(p.old_value ORDER BY p.day, p.logged_at) FILTER (WHERE p.day > w.day))[1] END AS local
+		FROM wanted w
+			JOIN placed p ON p.student_id = w.student_id
+		WHERE p.date_group = 'date of change' AND p.sinf_field IS NOT NULL AND p.sinf_field NOT LIKE 'address\_%' AND p.sinf_field NOT LIKE 'parent\_%'
+			-- An entry that a person made without values tells nothing.
+			AND num_nonnulls(p.old_value, p.new_value) > 0
+		GROUP BY w.student_id, w.day, p.sinf_field
+		HAVING bool_or(p.day > w.day)
+	), moved_later AS (
+		SELECT w.student_id, w.day FROM wanted w JOIN placed p ON p.student_id = w.student_id AND p.source = 'ADH' AND p.day > w.day
+		GROUP BY w.student_id, w.day
+	), first_address AS (
+		-- The address before everything in the log.
+		SELECT f.student_id, jsonb_object_agg(f.column_name, f.old_value) AS parts
+		FROM (SELECT DISTINCT ON (p.student_id, p.column_name) p.student_id, p.column_name, p.old_value
+			FROM placed p
+			WHERE p.source = 'LGD' AND p.column_name IN ('AD', 'CY', 'ST', 'ZC', 'ZX') AND p.table_name = 'STU'
+			ORDER BY p.student_id, p.column_name, p.logged_at, p.effective_date) AS f
+		GROUP BY f.student_id
+	), last_address AS (
+		SELECT DISTINCT ON (m.student_id, m.day) m.student_id, m.day, p.address
+		FROM moved_later m JOIN placed p ON p.student_id = m.student_id AND p.source = 'ADH' AND p.day <= m.day
+		ORDER BY m.student_id, m.day, p.day DESC, p.effective_date DESC, p.logged_at DESC
+	), earlier_address AS (
+		SELECT m.student_id, m.day,
+			CASE WHEN l.address IS NOT NULL THEN jsonb_build_object('address_line_1', l.address[1], 'address_city_name', l.address[2],
+				'address_state_province_code', coalesce(s.codes ->> l.address[3], s.codes ->> ('US-' || l.address[3]), l.address[3]),
+				'address_zip_code', l.address[4])
+			ELSE CASE WHEN f.parts ? 'AD' THEN jsonb_build_object('address_line_1', f.parts ->> 'AD') ELSE '{}' END
+				|| CASE WHEN f.parts ? 'CY' THEN jsonb_build_object('address_city_name', f.parts ->> 'CY') ELSE '{}' END
+				|| CASE WHEN f.parts ? 'ST' THEN jsonb_build_object('address_state_province_code',
+					coalesce(s.codes ->> upper(f.parts ->> 'ST'), s.codes ->> ('US-' || upper(f.parts ->> 'ST')), upper(f.parts ->> 'ST'))) ELSE '{}' END
+				|| CASE WHEN f.parts ? 'ZC' THEN jsonb_build_object('address_zip_code', (f.parts ->> 'ZC') || coalesce('-' || (f.parts ->> 'ZX'), '')) ELSE '{}' END
+			END AS fields
+		FROM moved_later m
+			LEFT JOIN last_address l ON l.student_id = m.student_id AND l.day = m.day
+			LEFT JOIN first_address f ON f.student_id = m.student_id
+			LEFT JOIN code_map s ON s.sinf_field = 'address_state_province_code'
+	), as_of_day AS (
+		SELECT v.student_id, v.day, jsonb_object_agg(v.sinf_field,
+			coalesce(m.codes ->> upper(v.local), CASE WHEN m.codes IS NOT NULL THEN upper(v.local) ELSE v.local END)) AS fields
+		FROM earlier_value v LEFT JOIN code_map m ON m.sinf_field = v.sinf_field
+		-- A student always had a name.
+		WHERE v.local IS NOT NULL OR v.sinf_field NOT IN ('student_legal_first_name', 'student_legal_last_name', 'student_gender_code')
+		GROUP BY v.student_id, v.day
+	), state AS MATERIALIZED (
+		SELECT w.student_id, w.day, i.rec, i.problems, coalesce(a.fields, '{}') || coalesce(b.fields, '{}') AS fields
+		FROM wanted w
+			JOIN picture i ON i.student_id = w.student_id
+			LEFT JOIN as_of_day a ON a.student_id = w.student_id AND a.day = w.day
+			LEFT JOIN earlier_address b ON b.student_id = w.student_id AND b.day = w.day
+	), dated AS MATERIALIZED (
+		SELECT d.*, s.problems,
+			jsonb_populate_record(s.rec, s.fields || jsonb_build_object(
+				'effective_start_date', d.day, 'reporting_lea', d.lea, 'school_of_attendance', d.school,
+				'academic_year_id', calpads.academic_year(d.day),
+				'local_record_id', d.student_id || '-' || d.school || '-' || to_char(d.day, 'YYYYMMDD'))) AS rec
+		FROM day d
+			JOIN state s ON s.student_id = d.student_id AND s.day = d.day
+	), shown AS (
+		-- The entries of LGD tell the address before that ADH does not know.
+		SELECT s.student_id, s.day, jsonb_object_agg(s.name, jsonb_build_array(s.before, s.after)) AS changed
+		FROM (SELECT DISTINCT ON (d.student_id, d.day, n.name) d.student_id, d.day, n.name, e.old_value AS before,
+				CASE WHEN e.sinf_field IS NOT NULL THEN to_jsonb(d.rec) ->> e.sinf_field WHEN e.source = 'ADH' THEN (d.rec).address_line_1
+					ELSE e.new_value END AS after
+			FROM dated d
+				JOIN placed e ON e.student_id = d.student_id AND e.day = d.day
+				CROSS JOIN LATERAL (SELECT coalesce(e.sinf_field, CASE WHEN e.source = 'ADH' THEN 'address_line_1'
+					ELSE e.table_name || '.' || e.column_name END) AS name) AS n
+			WHERE e.entry = ANY (d.entries)
+				OR (NOT e.selects AND EXISTS (SELECT FROM cause c WHERE c.student_id = d.student_id AND c.day = d.day AND c.source = 'ADH'))
+			ORDER BY d.student_id, d.day, n.name, e.old_value IS NULL, e.logged_at) AS s
+		GROUP BY s.student_id, s.day
+	), corrected AS (
+		SELECT l.*, s.problems, to_jsonb(l.row) - 'effective_end_date' AS before,
+			(SELECT jsonb_object_agg(n.name, (to_jsonb(s.rec) || s.fields) -> n.name) FROM unnest(l.names) AS n (name)) AS correction
+		FROM later_day l JOIN state s ON s.student_id = l.student_id AND s.day = l.day
+		OFFSET 0
+	), later AS (
+		SELECT c.*, jsonb_populate_record(NULL::calpads.sinf,
+				c.before || c.correction || '{"record_type_code": "SINF", "transaction_type_code": "A"}') AS rec,
+			calpads.changed_fields(c.before, c.before || c.correction) AS changed
+		FROM corrected c
+		-- Most later records have the fields as they should be.
+		WHERE NOT c.before @> c.correction
+		OFFSET 0
+	)
+	SELECT d.student_id, d.rec,
+		CASE WHEN d.is_new_student THEN 'new_student' WHEN d.is_selected THEN 'selected' WHEN d.is_start THEN 'enrollment_start'
+			WHEN d.after_exit THEN 'after_exit' WHEN d.before_start THEN 'before_start' ELSE 'change_date' END,
+		CASE
+			WHEN d.is_new_student THEN format('The student is new; the record starts with the enrollment, on %s.', to_char(d.day, 'MM/DD/YYYY'))
+			WHEN d.is_selected THEN format('The student was selected for SINF; the record starts on %s.', to_char(d.day, 'MM/DD/YYYY'))
+			WHEN d.is_start THEN format('%s changed; it counts from the start of the enrollment, on %s.', d.fields, to_char(d.day, 'MM/DD/YYYY'))
+			WHEN d.after_exit THEN format('%s changed with effect from %s, after the student left; the record takes the exit date, %s.', d.fields,
+				to_char(d.first_date, 'MM/DD/YYYY'), to_char(d.day, 'MM/DD/YYYY'))
+			WHEN d.before_start THEN format('%s changed with effect from %s, before the enrollment; the record takes its start, %s.', d.fields,
+				to_char(d.first_date, 'MM/DD/YYYY'), to_char(d.day, 'MM/DD/YYYY'))
+			WHEN d.in_future THEN format('%s changed with effect from a day to come; the record takes today, %s.', d.fields, to_char(d.day, 'MM/DD/YYYY'))
+			WHEN d.has_start THEN format('%s changed; the start of the enrollment, %s, is also the day of the change.', d.fields, to_char(d.day, 'MM/DD/YYYY'))
+			ELSE format('%s changed with effect from %s; the record starts that day.', d.fields, to_char(d.day, 'MM/DD/YYYY'))
+		END,
+		coalesce(s.changed, '{}'), d.causes, d.entries, d.problems
+	FROM dated d LEFT JOIN shown s ON s.student_id = d.student_id AND s.day = d.day
+	UNION ALL
+	SELECT l.student_id, l.rec, 'later_record',
+		format('%s changed from %s; CALPADS has a later record, of %s, which would keep the former value.',
+			l.fields, to_char(l.first_day, 'MM/DD/YYYY'), to_char(l.day, 'MM/DD/YYYY')),
+		l.changed, jsonb_build_array(jsonb_build_object('log', 'CALPADS', 'effective_date', l.day)), l.entries, l.problems
+	FROM later l
+	UNION ALL
+	-- Students in the log of whom nothing is reported.
+	SELECT e.student_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+	FROM entry e
+	WHERE e.student_id NOT IN (SELECT p.student_id FROM picture p)
+	GROUP BY e.student_id
+$$;
+COMMENT ON FUNCTION calpads.sinf_changes() IS
+	'the records that the log asks for, unchecked; a row without a record is a student of whom nothing is reported';
+
+/*
+ * Everybody once, from the start of the enrollment, for students enrolled in
+ * the current school year.  The records answer the entries of the log too, but
+ * for a student of whom CALPADS has a later record: there the entries still
+ * have to be sent.
+ */
+CREATE FUNCTION calpads.sinf_of_everybody()
+	RETURNS TABLE (student_id integer, rec calpads.sinf, reason text, explanation text, changed jsonb, causes jsonb, entries uuid[],
+		problems jsonb)
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+	WITH last_known AS (
+		SELECT o.ssid, max(o.effective_start_date) AS day FROM calpads.ods_sinf o GROUP BY o.ssid
+	), answered AS (
+		SELECT e.student_id, array_agg(e.entry) AS entries FROM calpads.sinf_log() e WHERE e.is_new GROUP BY e.student_id
+	)
+	SELECT p.student_id, p.rec, 'all_students',
+		format('Every student is in the file; the record starts with the enrollment, on %s.', to_char((p.rec).effective_start_date, 'MM/DD/YYYY')),
+		'{}'::jsonb, '[]'::jsonb,
+		CASE WHEN k.day > (p.rec).effective_start_date THEN '{}' ELSE coalesce(a.entries, '{}') END, p.problems
+	FROM calpads.sinf_pictures() p
+		LEFT JOIN last_known k ON k.ssid = (p.rec).ssid
+		LEFT JOIN answered a ON a.student_id = p.student_id
+	WHERE (p.rec).effective_start_date >= calpads.school_year_start(calpads.today())
+$$;
+COMMENT ON FUNCTION calpads.sinf_of_everybody() IS 'the records of all students of the current school year, unchecked';
+
+/*
+ * The records with what is wrong with them.  One that has problems is held; so
+ * are the others of a student whose picture has some.  file_no: a key can be in
+ * a file once.
+ */
+CREATE FUNCTION calpads.sinf_records(only_lea text, all_students boolean)
+	RETURNS TABLE (lea text, file_no integer, student_id integer, rec calpads.sinf, reason text, explanation text, changed jsonb,
+		causes jsonb, entries uuid[], problems jsonb)
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $function$
+BEGIN
+	RETURN QUERY EXECUTE format($query$
+		WITH r AS MATERIALIZED (
+			SELECT * FROM %s AS r WHERE $1 IS NULL OR r.rec IS NULL OR (r.rec).reporting_lea = $1 OR (r.rec).reporting_lea IS NULL
+		), checked AS (
+			SELECT r.*, nullif(coalesce(r.problems, '[]') || coalesce(CASE WHEN %s THEN calpads.sinf_value_problems(r.rec) END, '[]'), '[]') AS found
+			FROM r
+		)
+		SELECT (c.rec).reporting_lea::text,
+			row_number() OVER (PARTITION BY c.rec IS NULL OR c.found IS NOT NULL, (c.rec).school_of_attendance, (c.rec).ssid, (c.rec).effective_start_date
+				ORDER BY c.student_id)::integer,
+			c.student_id, c.rec, c.reason, c.explanation, c.changed, c.causes, c.entries,
+			CASE WHEN c.reason IS NULL THEN jsonb_build_array(calpads.problem('effective_start_date', 'GERR0005', NULL,
+				'The log has changes of the student, but nothing is reported: there is no enrollment at a selected school since '
+				'July 1 two years ago, or no SSID.', 'ENR, or STU.CID, or calpads.school')) ELSE c.found END
+		FROM checked c
+		$query$,
+		CASE WHEN all_students THEN 'calpads.sinf_of_everybody()' ELSE 'calpads.sinf_changes()' END,
+		calpads.sinf_value_condition())
+		USING only_lea;
+END;
+$function$;
+COMMENT ON FUNCTION calpads.sinf_records(text, boolean) IS 'the SINF records of one LEA or of all, checked: those with problems are held';
+
+CREATE FUNCTION calpads.sinf_delta(
+	all_students boolean DEFAULT false,
+	OUT lea text,
+	OUT file_no integer,
+	OUT ssid text,
+	OUT effective_start_date date,
+	OUT school_of_attendance text,
+	OUT local_student_id text,
+	OUT reason text,
+	OUT explanation text,
+	OUT changed jsonb,
+	OUT causes jsonb,
+	OUT rec calpads.sinf
+) RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT r.lea, r.file_no, (r.rec).ssid, (r.rec).effective_start_date, (r.rec).school_of_attendance, (r.rec).local_student_id,
+		r.reason, r.explanation, r.changed, r.causes, r.rec
+	FROM calpads.sinf_records(NULL, coalesce(all_students, false)) r
+	WHERE r.problems IS NULL
+	ORDER BY r.lea COLLATE "C", r.file_no, (r.rec).ssid COLLATE "C", (r.rec).effective_start_date, (r.rec).school_of_attendance COLLATE "C"
+$$;
+COMMENT ON FUNCTION calpads.sinf_delta(boolean) IS
+	'the SINF records of students with entries in LGD or ADH that no posted file answers, or of all students of the school year; '
+	'causes: the entries of the log; changes nothing';
+
+CREATE FUNCTION calpads.held_sinf(
+	only_lea text,
+	all_students boolean,
+	OUT lea text,
+	OUT local_student_id text,
+	OUT ssid text,
+	OUT school_of_attendance text,
+	OUT effective_start_date date,
+	OUT rule text,
+	OUT field text,
+	OUT value text,
+	OUT explanation text,
+	OUT fix text
+) RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT DISTINCT ON (r.lea COLLATE "C", r.student_id, (r.rec).effective_start_date, p.field COLLATE "C", p.rule COLLATE "C")
+		r.lea, r.student_id::text, (r.rec).ssid, (r.rec).school_of_attendance, (r.rec).effective_start_date,
+		p.rule, p.field, p.value, p.explanation, p.fix
+	FROM calpads.sinf_records(only_lea, all_students) r
+		CROSS JOIN LATERAL jsonb_to_recordset(r.problems) AS p (rule text, field text, value text, explanation text, fix text)
+	WHERE r.problems IS NOT NULL
+	ORDER BY r.lea COLLATE "C", r.student_id, (r.rec).effective_start_date, p.field COLLATE "C", p.rule COLLATE "C"
+$$;
+COMMENT ON FUNCTION calpads.held_sinf(text, boolean) IS 'the SINF records that are held, one row a reason, of one LEA or of all';
+
+CREATE FUNCTION calpads.sinf_held(
+	OUT lea text,
+	OUT local_student_id text,
+	OUT ssid text,
+	OUT school_of_attendance text,
+	OUT effective_start_date date,
+	OUT rule text,
+	OUT field text,
+	OUT value text,
+	OUT explanation text,
+	OUT fix text
+) RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	-- What is wrong with a student is said once, with the record of the log.
+	SELECT DISTINCT ON (h.lea COLLATE "C", h.local_student_id COLLATE "C", h.field COLLATE "C", h.rule COLLATE "C")
+		h.lea, h.local_student_id, h.ssid, h.school_of_attendance, h.effective_start_date, h.rule, h.field, h.value, h.explanation, h.fix
+	FROM (SELECT 1 AS precedence, l.* FROM calpads.held_sinf(NULL, false) l
+		UNION ALL
+		SELECT 2, e.* FROM calpads.held_sinf(NULL, true) e) AS h
+	ORDER BY h.lea COLLATE "C", h.local_student_id COLLATE "C", h.field COLLATE "C", h.rule COLLATE "C", h.precedence, h.effective_start_date DESC
+$$;
+COMMENT ON FUNCTION calpads.sinf_held() IS
+	'the SINF records that are not sent, whether of all students or of those in the log: rule, field, value, a sentence, and the '
+	'SIS column to repair';
+
+-- Drift --------------------------------------------------------------------------------
+
+-- Fields that are compared: who the student is, not which record it is.
+CREATE FUNCTION calpads.sinf_compared(r calpads.sinf) RETURNS jsonb
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN to_jsonb(r) - ARRAY['record_type_code', 'transaction_type_code', 'local_record_id', 'effective_start_date', 'effective_end_date',
+		'reporting_lea', 'school_of_attendance', 'academic_year_id', 'ssid', 'local_student_id'];
+COMMENT ON FUNCTION calpads.sinf_compared(calpads.sinf) IS 'the fields of a SINF record that say something of the student';
+
+/*
+ * An indicator of missing race or ethnicity that is N says what a blank one
+ * does.
+ */
+CREATE FUNCTION calpads.sinf_drift(
+	OUT lea text,
+	OUT ssid text,
+	OUT local_student_id text,
+	OUT school_of_attendance text,
+	OUT effective_start_date date,
+	OUT difference text,
+	OUT field text,
+	OUT in_calpads text,
+	OUT in_sis text,
+	OUT explanation text
+) RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+	WITH loaded AS MATERIALIZED (
+		SELECT unnest(calpads.baseline_leas('SINF', NULL)) COLLATE "C" AS lea
+	), picture AS MATERIALIZED (
+		SELECT p.rec, (p.rec).reporting_lea AS lea, (p.rec).ssid AS ssid, (p.rec).effective_start_date AS start_date
+		FROM calpads.sinf_pictures() p
+		WHERE (p.rec).reporting_lea IN (SELECT l.lea FROM loaded l)
+			AND (p.rec).effective_start_date >= calpads.school_year_start(calpads.today())
+	), in_doubt AS MATERIALIZED (
+		SELECT DISTINCT e.ssid FROM calpads.load_error e JOIN calpads.current_load c ON c.process = 'SINF' AND c.load_id = e.load_id
+		WHERE e.ssid IS NOT NULL
+	), newest AS MATERIALIZED (
+		SELECT DISTINCT ON (p.ssid) p.ssid, o.effective_start_date AS day, o.school_of_attendance AS school,
+			jsonb_populate_record(NULL::calpads.sinf, to_jsonb(o)) AS rec
+		FROM picture p JOIN calpads.ods_sinf o ON o.ssid = p.ssid AND o.reporting_lea = p.lea
+		WHERE coalesce(o.effective_end_date >= p.start_date, true)
+		ORDER BY p.ssid, o.effective_start_date DESC, o.school_of_attendance
+	), compared AS (
+		SELECT p.*, n.day, n.school, calpads.sinf_compared(p.rec) AS sis,
+			jsonb_strip_nulls(calpads.sinf_compared(n.rec)
+				|| CASE WHEN (n.rec).student_ethnicity_missing_indicator = 'N' THEN '{"student_ethnicity_missing_indicator": null}' ELSE '{}' END::jsonb
+				|| CASE WHEN (n.rec).student_race_missing_indicator = 'N' THEN '{"student_race_missing_indicator": null}' ELSE '{}' END::jsonb) AS calpads
+		FROM picture p LEFT JOIN newest n ON n.ssid = p.ssid
+		WHERE p.ssid NOT IN (SELECT d.ssid FROM in_doubt d)
+	)
+	SELECT c.lea, c.ssid, (c.rec).local_student_id, c.school, c.day, 'different', f.key, f.value ->> 0, f.value ->> 1,
+		format('CALPADS'' newest record of the student, of %s, has another %s.', to_char(c.day, 'MM/DD/YYYY'),
+			(SELECT l.label FROM calpads.layout_field l WHERE l.layout = 'sinf' AND l.name = f.key))
+	FROM compared c CROSS JOIN LATERAL jsonb_each(calpads.changed_fields(c.calpads, c.sis)) AS f
+	WHERE c.day IS NOT NULL AND c.calpads <> jsonb_strip_nulls(c.sis)
+	UNION ALL
+	SELECT c.lea, c.ssid, (c.rec).local_student_id, (c.rec).school_of_attendance, c.start_date, 'missing', NULL, NULL, NULL,
+		format('CALPADS has no record that overlaps the enrollment from %s (SENR0717E3).', to_char(c.start_date, 'MM/DD/YYYY'))
+	FROM compared c
+	WHERE c.day IS NULL
+	UNION ALL
+	SELECT p.lea, p.ssid, (p.rec).local_student_id, (p.rec).school_of_attendance, p.start_date, 'in doubt', NULL, NULL, NULL,
+		'A record of the student was set aside when the ODS extract was loaded, so it is not compared.'
+	FROM picture p
+	WHERE p.ssid IN (SELECT d.ssid FROM in_doubt d)
+	ORDER BY 1, 2, 7
+$$;
+COMMENT ON FUNCTION calpads.sinf_drift() IS
+	'where the newest record of a student in CALPADS (ODS load and posted files) differs from the SIS, field by field, or is missing; '
+	'calpads.select_for_sinf() puts the students into the next file';
+
+CREATE FUNCTION calpads.select_for_sinf(ssids text[] DEFAULT NULL) RETURNS bigint
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	added bigint;
+	unknown bigint;
+BEGIN
+	SELECT count(*) INTO unknown FROM unnest(ssids) s
+	WHERE s NOT IN (SELECT (p.rec).ssid FROM calpads.sinf_pictures() p WHERE (p.rec).ssid IS NOT NULL);
+	IF unknown > 0 THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('%s of the SSIDs are of no student whom SINF reports', unknown),
+			HINT = format('Take SSIDs that the view %s shows.', calpads.sis_view('sinf'));
+	END IF;
+	IF ssids IS NULL OR EXISTS (SELECT FROM calpads.current_load c WHERE c.process = 'SINF') THEN
+		WITH drift AS MATERIALIZED (
+			SELECT d.ssid, d.difference, d.field, d.in_calpads, d.in_sis, d.effective_start_date FROM calpads.sinf_drift() d
+			WHERE ssids IS NULL OR d.ssid = ANY (ssids)
+		), student AS (
+			SELECT d.ssid, coalesce(jsonb_object_agg(d.field, jsonb_build_array(d.in_calpads, d.in_sis)) FILTER (WHERE d.difference = 'different'), '{}') AS changed
+			FROM drift d
+			WHERE d.difference <> 'in doubt' OR ssids IS NOT NULL
+			GROUP BY d.ssid
+			UNION
+			SELECT s, '{}' FROM unnest(ssids) s WHERE s NOT IN (SELECT d.ssid FROM drift d)
+		)
+		INSERT INTO calpads.sinf_selection (ssid, changed, selected_on)
+		SELECT s.ssid, s.changed, calpads.today() FROM student s WHERE s.ssid IS NOT NULL ORDER BY s.ssid;
+	ELSE
+		INSERT INTO calpads.sinf_selection (ssid, changed, selected_on)
+		SELECT DISTINCT s, '{}'::jsonb, calpads.today() FROM unnest(ssids) s WHERE s IS NOT NULL;
+	END IF;
+	GET DIAGNOSTICS added = ROW_COUNT;
+	RETURN added;
+END;
+$$;
+COMMENT ON FUNCTION calpads.select_for_sinf(text[]) IS
+	'puts students into the next SINF files although the log does not: those with the SSIDs, or null: all whom calpads.sinf_drift() '
+	'lists. Gives their number. With a difference known, fields of the enrollment start are sent from there and others from today; '
+	'else the whole record from the enrollment start';
+
+-- Files ----------------------------------------------------------------------------------
+
+CREATE FUNCTION calpads.make_sinf_batch(lea text, all_students boolean) RETURNS bigint
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+	SET jit = off
+AS $$
+DECLARE
+	new_batch bigint;
+BEGIN
+	INSERT INTO calpads.batch (process, lea, load_id, today, encoding, forced)
+	VALUES ('SINF', lea, (SELECT c.load_id FROM calpads.current_load c WHERE c.process = 'SINF' AND c.lea = make_sinf_batch.lea),
+		calpads.today(), calpads.batch_encoding(), false)
+	RETURNING batch_id INTO new_batch;
+
+	-- One statement: the entries that are noted are those that the records saw.
+	WITH record AS MATERIALIZED (
+		SELECT * FROM calpads.sinf_records(make_sinf_batch.lea, all_students)
+	), held AS (
+		INSERT INTO calpads.batch_held
+		SELECT new_batch, r.student_id::text, (r.rec).ssid, (r.rec).school_of_attendance, (r.rec).effective_start_date,
+			p.rule, p.field, p.value, p.explanation, p.fix
+		FROM record r CROSS JOIN LATERAL jsonb_to_recordset(r.problems) AS p (rule text, field text, value text, explanation text, fix text)
+		WHERE r.problems IS NOT NULL
+	), file AS (
+		INSERT INTO calpads.extract_file (batch_id, process, lea, seq, category, file_name, records)
+		SELECT new_batch, 'SINF', make_sinf_batch.lea, r.file_no, 'SINF', format('%s_SINF.txt', to_char(r.file_no, 'FM000')), count(*)
+		FROM record r
+		WHERE r.problems IS NULL
+		GROUP BY r.file_no
+		ORDER BY r.file_no
+		RETURNING file_id, seq
+	), answered AS (
+		-- An entry is answered when the last of its records is, and not while one is held.
+		INSERT INTO calpads.sinf_entry (file_id, entry)
+		SELECT f.file_id, e.entry
+		FROM (SELECT entry, max(r.file_no) AS file_no FROM record r CROSS JOIN LATERAL unnest(r.entries) AS entry
+			GROUP BY entry HAVING bool_and(r.problems IS NULL)) AS e
+			JOIN file f ON f.seq = e.file_no
+	)
+	INSERT INTO calpads.extract_record (file_id, line_no, ssid, key, transaction_type, reason, explanation, changed, line)
+	SELECT f.file_id,
+		row_number() OVER (PARTITION BY f.file_id ORDER BY (r.rec).ssid, (r.rec).effective_start_date, (r.rec).school_of_attendance),
+		(r.rec).ssid, concat_ws('^', (r.rec).school_of_attendance, (r.rec).ssid, to_char((r.rec).effective_start_date, 'YYYYMMDD')),
+		'A', r.reason, r.explanation, r.changed, calpads.sinf_line(r.rec)
+	FROM record r JOIN file f ON f.seq = r.file_no
+	WHERE r.problems IS NULL;
+
+	IF NOT FOUND THEN
+		DELETE FROM calpads.batch_held h WHERE h.batch_id = new_batch;
+		DELETE FROM calpads.batch b WHERE b.batch_id = new_batch;
+		RETURN NULL;
+	END IF;
+	RETURN new_batch;
+END;
+$$;
+COMMENT ON FUNCTION calpads.make_sinf_batch(text, boolean) IS 'stores the SINF records of one LEA as a batch; null when there are none';
+
+/*
+ * SENR first: a record dated outside every enrollment that CALPADS has refuses
+ * the whole file (GERR0005).  Known only where SENR was loaded.
+ */
+CREATE FUNCTION calpads.warn_of_unsent_enrollments(batch_id bigint) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+DECLARE
+	early bigint;
+BEGIN
+	IF NOT EXISTS (SELECT FROM calpads.batch b JOIN calpads.current_load c ON c.process = 'SENR' AND c.lea = b.lea
+			WHERE b.batch_id = warn_of_unsent_enrollments.batch_id) THEN
+		RETURN;
+	END IF;
+	WITH sent AS MATERIALIZED (
+		SELECT f.lea, r.ssid, split_part(r.key, '^', 1) AS school, to_date(split_part(r.key, '^', 3), 'YYYYMMDD') AS day, s.local_student_id
+		FROM calpads.extract_file f JOIN calpads.extract_record r ON r.file_id = f.file_id
+			CROSS JOIN LATERAL (SELECT split_part(r.line, '^', 10) AS local_student_id) AS s
+		WHERE f.batch_id = warn_of_unsent_enrollments.batch_id
+	), enrollment AS MATERIALIZED (
+		SELECT o.ssid, o.reporting_lea, o.enrollment_start_date, o.enrollment_exit_date FROM calpads.ods_senr o
+		WHERE o.student_exit_reason_code IS DISTINCT FROM 'N470'
+	)
+	INSERT INTO calpads.batch_warning
+	SELECT warn_of_unsent_enrollments.batch_id, s.local_student_id, s.ssid, s.school, s.day, 'GERR0005', 'effective_start_date',
+		to_char(s.day, 'YYYYMMDD'), 'CALPADS does not have the enrollment of this day yet: SENR files have to be posted first.', 'create_extract(''SENR'')'
+	FROM sent s
+	WHERE NOT EXISTS (SELECT FROM enrollment e WHERE e.ssid = s.ssid AND e.reporting_lea = s.lea
+		AND s.day BETWEEN e.enrollment_start_date AND coalesce(e.enrollment_exit_date, 'infinity'));
+	GET DIAGNOSTICS early = ROW_COUNT;
+	IF early > 0 THEN
+		RAISE WARNING USING
+			MESSAGE = format('CALPADS does not have the enrollments of %s records of the SINF files yet', early),
+			DETAIL = 'It refuses a file with such a record (GERR0005).',
+			HINT = 'Post the files of create_extract(''SENR'') first; calpads.batch_warning lists the records.';
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.warn_of_unsent_enrollments(bigint) IS
+	'warns of SINF records for enrollments that CALPADS, as far as its SENR history is loaded, does not have';
+
+CREATE FUNCTION calpads.create_sinf_extract(lea text, all_students boolean) RETURNS SETOF calpads.extract_file
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	leas text[];
+	one_lea text;
+	new_batch bigint;
+BEGIN
+	PERFORM calpads.check_school_codes();
+	SELECT array_agg(DISTINCT s.lea ORDER BY s.lea) INTO leas
+	FROM calpads.school s
+	WHERE s.selected AND s.lea = coalesce(create_sinf_extract.lea, s.lea);
+	IF leas IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('no selected school%s is known', coalesce(' of LEA ' || lea, '')),
+			HINT = 'The view calpads.school shows the schools of the SIS table loc.';
+	END IF;
+	FOREACH one_lea IN ARRAY leas LOOP
+		PERFORM calpads.lock_process('SINF', one_lea);
+		new_batch := calpads.make_sinf_batch(one_lea, coalesce(all_students, false));
+		CONTINUE WHEN new_batch IS NULL;
+		PERFORM calpads.warn_of_unsent_enrollments(new_batch);
+		RETURN QUERY SELECT f.* FROM calpads.open_batch(new_batch) f;
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION calpads.create_sinf_extract(text, boolean) IS
+	'what create_extract(''SINF'') does: the records of calpads.sinf_delta() as a batch for each LEA';
 
 -- ---------------------------------------------------------------------------
 -- 14. The sample district

@@ -48,6 +48,9 @@ static char *sprg_exclude;
 static char *sprg_exclude_meal_sources;
 static bool sprg_504_eligibility = true;
 static int	sprg_year_end_window_days = 30;
+static char *guardian_codes;
+static char *guardian_flags;
+static char *race_blank_codes;
 static bool sela_fill_lac = true;
 static char *import_directory;
 static int	import_settle_seconds = 2;
@@ -219,6 +222,20 @@ define_program_settings(void)
 				&isi_reopen);
 }
 
+/* The same for student information: spec/aeries_logic.md sections 8.2 and 11. */
+static void
+define_student_settings(void)
+{
+	define_string("calpads.guardian_codes", "CON.CD values that mark a contact as parent or guardian.",
+				  &guardian_codes, "", NULL);
+	define_string("calpads.guardian_flags",
+				  "CON columns (Y or N) that mark a contact as parent or guardian.",
+				  &guardian_flags, "erh,lw,pc,ap", NULL);
+	define_string("calpads.race_blank_codes",
+				  "STU.RC1 values that say that the race was left blank intentionally.",
+				  &race_blank_codes, "", NULL);
+}
+
 static void
 define_language_settings(void)
 {
@@ -267,6 +284,7 @@ _PG_init(void)
 	define_general_settings();
 	define_mapping_settings();
 	define_program_settings();
+	define_student_settings();
 	define_language_settings();
 	define_transport_settings();
 	MarkGUCPrefixReserved("calpads");

@@ -91,6 +91,21 @@ static const OdsProcess processes[] = {
 			{"reporting_lea", 7, true, "IVR0001"},
 		},
 	},
+	{
+		.name = "SINF",
+		.layout = "sinf_ods",
+		.baseline = "sinf_baseline",
+		.sis_view = "sinf",
+		.key = {"school_of_attendance", "ssid", "effective_start_date"},
+		.required = {"reporting_lea"},
+		.school = "school_of_attendance",
+		.lea_rule = "IVR0001",
+		.any_year = true,
+		.forms = {
+			{"ssid", 10, true, "IVR0007"},
+			{"school_of_attendance", 7, false, "IVR0002"},
+		},
+	},
 };
 
 /* One call of load_ods. */

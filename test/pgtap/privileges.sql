@@ -123,7 +123,8 @@ SELECT is_empty($$
 SELECT results_eq($$
 	SELECT name FROM pg_temp.routine
 	WHERE NOT has_function_privilege('privileges_operator', oid, 'EXECUTE') ORDER BY name COLLATE "C"$$,
-	$$VALUES ('calpads.calpads_fdw_handler()'), ('calpads.grant_access(regrole,text)'), ('calpads.prefer_own_row()'), ('calpads.prepare_job()'),
+	$$VALUES ('calpads.calpads_fdw_handler()'), ('calpads.grant_access(regrole,text)'), ('calpads.log_change()'), ('calpads.prefer_own_row()'),
+		('calpads.prepare_job()'),
 		('calpads.refresh_reference_data()'), ('calpads.refresh_reference_table(text)')$$,
 	'an operator may call all but what is the server''s or the owner''s');
 SELECT is_empty($$
@@ -180,6 +181,9 @@ INSERT INTO pg_temp.act_of_roles VALUES
 	('SELECT calpads.load_ods(''SENR'', ''ods.txt'', content) FROM public.ods', '42501', '42501', 'ok', 'ok', 'ok'),
 	('SELECT calpads.create_extract(''SENR'')', '42501', '42501', 'ok', 'ok', 'ok'),
 	('SELECT calpads.create_extract(''SELA'')', '42501', '42501', 'ok', 'ok', 'ok'),
+	('SELECT calpads.create_extract(''SINF'', all_students => true)', '42501', '42501', 'ok', 'ok', 'ok'),
+	('SELECT calpads.sinf_delta(true)', '42501', 'ok', 'ok', 'ok', 'ok'),
+	('SELECT calpads.sinf_held()', '42501', 'ok', 'ok', 'ok', 'ok'),
 	('SELECT calpads.create_extract(''SENR_LEGACY'')', '42501', '42501', 'ok', 'ok', 'ok'),
 	('SELECT calpads.post_file((SELECT file_id FROM public.example))', '42501', '42501', 'ok', 'ok', 'ok'),
 	('SELECT calpads.reject_file((SELECT file_id FROM public.example), ''no reason'')', '42501', '42501', 'ok', 'ok', 'ok'),

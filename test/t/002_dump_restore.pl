@@ -159,7 +159,7 @@ is(differences(\%sis_tables, tables_of($node, 'from_custom_3')), '', 'the tables
 is($node->safe_psql('from_custom_3', "SELECT count(*) FROM pg_views WHERE schemaname = 'sis'"), 0, 'the views go');
 $node->safe_psql('from_custom_3', 'CREATE EXTENSION calpads');
 is( $node->safe_psql(
-		'from_custom_3', 'SELECT DISTINCT what FROM calpads.create_sis_schema() ORDER BY what'),
+		'from_custom_3', "SELECT DISTINCT what FROM calpads.create_sis_schema() WHERE object NOT LIKE 'change log%' ORDER BY what"),
 	"left alone\nview created",
 	'and a new extension finds the tables');
 
