@@ -69,7 +69,8 @@ OBJS = \
 	src/story.o \
 	src/story_sprg.o \
 	src/upload.o \
-	src/wave.o
+	src/wave.o \
+	src/wrong_cell.o
 DATA = calpads--1.0.sql
 REFERENCE_DATA = $(wildcard src/data/*.tsv)
 SHLIB_LINK = -lcsv -lminizip

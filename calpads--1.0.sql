@@ -18,6 +18,7 @@
 --  12. What CALPADS refused: its errors, joined to what was sent and why
 --  13. The legacy full extracts of SENR and SPRG: one file, as it was before 2022
 --  13a. English language acquisition: what CALPADS holds, and the difference
+--  13b. Special education: CASEMIS and CALPADS files into CSE and CSV
 --  14. Mail, files from other servers, and the schedule
 --  14a. Student programs from Illuminate: programs.txt
 --  13b. Student information (SINF): what CALPADS holds, what changed, and files
@@ -240,6 +241,50 @@ COMMENT ON COLUMN calpads.logged_field.address_type IS 'ADH.TY of the address: M
 COMMENT ON COLUMN calpads.logged_field.address_part IS 'which part of the address the column holds';
 COMMENT ON COLUMN calpads.logged_field.note IS 'what is special, and what is a proposal';
 COMMENT ON COLUMN calpads.logged_field.builtin IS 'shipped with the extension; false: the district''s own';
+CREATE TABLE calpads.casemis_header (
+	layout text COLLATE "C" NOT NULL,
+	alias text COLLATE "C" NOT NULL CHECK (alias ~ '^[a-z0-9]+$'),
+	field text COLLATE "C" NOT NULL,
+	builtin boolean NOT NULL DEFAULT false,
+	PRIMARY KEY (layout, alias)
+);
+COMMENT ON TABLE calpads.casemis_header IS
+	'names that columns of special education files have in header rows, beside the name, label and number of the field '
+	'[proposal: spec/casemis.md sections 3 and 10]';
+COMMENT ON COLUMN calpads.casemis_header.layout IS 'layout of the file';
+COMMENT ON COLUMN calpads.casemis_header.alias IS 'the name in a header row, its letters and digits in lower case';
+COMMENT ON COLUMN calpads.casemis_header.field IS 'name of the field in calpads.layout_field';
+COMMENT ON COLUMN calpads.casemis_header.builtin IS 'shipped with the extension; false: the district''s own';
+
+CREATE TABLE calpads.casemis_target (
+	layout text COLLATE "C" NOT NULL,
+	field text COLLATE "C" NOT NULL,
+	sis_table text COLLATE "C" NOT NULL CHECK (sis_table IN ('cse', 'csv')),
+	sis_column text COLLATE "C" NOT NULL CHECK (sis_column NOT IN ('id', 'lu')),
+	condition text COLLATE "C" NOT NULL DEFAULT 'always' CHECK (condition IN ('always', 'infant', 'not infant', 'infant evaluation', 'infant review', 'evaluation', 'review',
+		'reevaluation', 'nonpublic', 'not nonpublic', 'participating', 'not participating', 'age 0 to 2', 'age 3 to 5',
+		'age 6 and over', 'in the year')),
+	blank text NOT NULL DEFAULT 'clear' CHECK (blank IN ('clear', 'keep')),
+	conversion text CHECK (conversion IN ('percent_range', 'blank')),
+	note text,
+	builtin boolean NOT NULL DEFAULT false,
+	PRIMARY KEY (layout, field, sis_table, sis_column, condition)
+);
+COMMENT ON TABLE calpads.casemis_target IS
+	'which SIS column takes which field of a special education file; a district adds its extended fields here '
+	'(spec/casemis.md sections 8 and 10)';
+COMMENT ON COLUMN calpads.casemis_target.layout IS 'layout of the file';
+COMMENT ON COLUMN calpads.casemis_target.field IS
+	'name of the field; for a column that the layout does not have, its name in the header: letters and digits in lower case';
+COMMENT ON COLUMN calpads.casemis_target.sis_table IS 'cse or csv';
+COMMENT ON COLUMN calpads.casemis_target.sis_column IS 'the column; one that the district''s table lacks is passed over with a warning';
+COMMENT ON COLUMN calpads.casemis_target.condition IS
+	'only for such records, others leave the column alone; infant: meeting type 15 or plan type 150';
+COMMENT ON COLUMN calpads.casemis_target.blank IS 'what a blank value does: clear empties the column, keep leaves it';
+COMMENT ON COLUMN calpads.casemis_target.conversion IS
+	'percent_range: a percentage becomes 1 (80 and more), 2 (40 to 79) or 3; blank: the column is emptied';
+COMMENT ON COLUMN calpads.casemis_target.note IS 'what is not confirmed';
+COMMENT ON COLUMN calpads.casemis_target.builtin IS 'shipped with the extension; false: the district''s own';
 
 /*
  * Makes room for a row of the district: the shipped row with the same key
@@ -302,6 +347,14 @@ CREATE TRIGGER prefer_own_insert BEFORE INSERT ON calpads.logged_field
 	FOR EACH ROW WHEN (NOT NEW.builtin) EXECUTE FUNCTION calpads.prefer_own_row('table_name', 'column_name');
 CREATE TRIGGER prefer_own_update BEFORE UPDATE ON calpads.logged_field
 	FOR EACH ROW EXECUTE FUNCTION calpads.prefer_own_row('table_name', 'column_name');
+CREATE TRIGGER prefer_own_insert BEFORE INSERT ON calpads.casemis_header
+	FOR EACH ROW WHEN (NOT NEW.builtin) EXECUTE FUNCTION calpads.prefer_own_row('layout', 'alias');
+CREATE TRIGGER prefer_own_update BEFORE UPDATE ON calpads.casemis_header
+	FOR EACH ROW EXECUTE FUNCTION calpads.prefer_own_row('layout', 'alias');
+CREATE TRIGGER prefer_own_insert BEFORE INSERT ON calpads.casemis_target
+	FOR EACH ROW WHEN (NOT NEW.builtin) EXECUTE FUNCTION calpads.prefer_own_row('layout', 'field', 'sis_table', 'sis_column', 'condition');
+CREATE TRIGGER prefer_own_update BEFORE UPDATE ON calpads.casemis_target
+	FOR EACH ROW EXECUTE FUNCTION calpads.prefer_own_row('layout', 'field', 'sis_table', 'sis_column', 'condition');
 
 SELECT pg_catalog.pg_extension_config_dump('calpads.layout', 'WHERE NOT builtin');
 SELECT pg_catalog.pg_extension_config_dump('calpads.layout_field', 'WHERE NOT builtin');
@@ -311,6 +364,8 @@ SELECT pg_catalog.pg_extension_config_dump('calpads.valid_combination', 'WHERE N
 SELECT pg_catalog.pg_extension_config_dump('calpads.sis_table', 'WHERE NOT builtin');
 SELECT pg_catalog.pg_extension_config_dump('calpads.rejection_column', 'WHERE NOT builtin');
 SELECT pg_catalog.pg_extension_config_dump('calpads.logged_field', 'WHERE NOT builtin');
+SELECT pg_catalog.pg_extension_config_dump('calpads.casemis_header', 'WHERE NOT builtin');
+SELECT pg_catalog.pg_extension_config_dump('calpads.casemis_target', 'WHERE NOT builtin');
 
 /*
  * Replaces the shipped rows of one table by its file.  The file's header must
@@ -359,7 +414,7 @@ BEGIN
 	RETURN QUERY
 		SELECT reference_table, calpads.refresh_reference_table(reference_table)
 		FROM unnest(ARRAY['layout', 'layout_field', 'codeset', 'code', 'valid_combination', 'sis_table', 'rule', 'rejection_column',
-			'logged_field'])
+			'logged_field', 'casemis_header', 'casemis_target'])
 			AS reference_table;
 END;
 $$;
@@ -6517,6 +6572,13 @@ COMMENT ON FUNCTION calpads.read_rows(text, bytea) IS
 	'the lines of a CSV, tab or caret file, whichever it is, in cells; blank cells are null, complaint tells what is '
 	'wrong with a line; name is for messages';
 
+CREATE FUNCTION calpads.detected_encoding(content bytea) RETURNS text
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'calpads_detected_encoding';
+COMMENT ON FUNCTION calpads.detected_encoding(bytea) IS
+	'the encoding in which calpads.read_rows() reads the bytes: UTF8, or for the whole file WIN1252 where they are not '
+	'valid UTF-8';
+
 CREATE FUNCTION calpads.column_alias(header text) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN regexp_replace(lower(header), '[^a-z0-9]', '', 'g');
@@ -12437,6 +12499,1849 @@ END;
 $$;
 COMMENT ON FUNCTION calpads.create_sinf_extract(text, boolean) IS
 	'what create_extract(''SINF'') does: the records of calpads.sinf_delta() as a batch for each LEA';
+
+-- ---------------------------------------------------------------------------
+-- 13b. Special education: CASEMIS and CALPADS files into CSE and CSV
+--
+-- A run takes a students file and, by the profile's option, a services file
+-- (spec/casemis.md): the rows are kept in calpads.casemis_record, each gets an
+-- outcome by a few statements over all of them, and what has the outcome
+-- 'imported' is written to the SIS.  Everything happens in one transaction.
+-- ---------------------------------------------------------------------------
+
+CREATE TABLE calpads.casemis_profile (
+	name text COLLATE "C" PRIMARY KEY CHECK (name ~ '^[^[:cntrl:]]+$'),
+	services boolean NOT NULL DEFAULT false,
+	location text,
+	students_file text NOT NULL DEFAULT 'tableA.csv',
+	services_file text NOT NULL DEFAULT 'tableB.csv',
+	students_layout text COLLATE "C" CHECK (students_layout IN ('casemis_a', 'sped', 'plan', 'swds', 'meet')),
+	services_layout text COLLATE "C" CHECK (services_layout IN ('casemis_b', 'ssrv', 'serv')),
+	academic_year text COLLATE "C" CHECK (academic_year ~ '^\d{4}-\d{4}$'),
+	skip_unserved boolean NOT NULL DEFAULT false,
+	skip_unchanged boolean NOT NULL DEFAULT false,
+	recipients text[] NOT NULL DEFAULT '{}',
+	attach_reports boolean NOT NULL DEFAULT false,
+	keep_imports integer NOT NULL DEFAULT 30 CHECK (keep_imports > 0)
+);
+COMMENT ON TABLE calpads.casemis_profile IS 'what calpads.casemis_run() imports, from where, and who is told (spec/casemis.md section 7)';
+COMMENT ON COLUMN calpads.casemis_profile.services IS 'the services file is imported too';
+COMMENT ON COLUMN calpads.casemis_profile.location IS
+	'where the files are, as calpads.fetch_file() takes it: a foreign server, or folder:subfolder; null: they are always given';
+COMMENT ON COLUMN calpads.casemis_profile.students_file IS 'name of the students file';
+COMMENT ON COLUMN calpads.casemis_profile.services_file IS 'name of the services file';
+COMMENT ON COLUMN calpads.casemis_profile.students_layout IS 'layout of the students file; null: by its header or form';
+COMMENT ON COLUMN calpads.casemis_profile.services_layout IS 'layout of the services file; null: by its header or form';
+COMMENT ON COLUMN calpads.casemis_profile.academic_year IS
+	'school year whose services are replaced, for a database of an earlier year; null: the one of calpads.today';
+COMMENT ON COLUMN calpads.casemis_profile.skip_unserved IS 'students without services (plan types 70, 80, 90; 700, 800, 900) are passed over';
+COMMENT ON COLUMN calpads.casemis_profile.skip_unchanged IS 'files that were imported last time are not imported again; false: only a warning';
+COMMENT ON COLUMN calpads.casemis_profile.recipients IS 'mail addresses of those who are told of every run';
+COMMENT ON COLUMN calpads.casemis_profile.attach_reports IS
+	'the reports, which name students, go with the mail; false: the mail has only counts';
+COMMENT ON COLUMN calpads.casemis_profile.keep_imports IS 'the records of so many runs are kept; counts and messages of all';
+
+CREATE TABLE calpads.casemis_import (
+	import_id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+	profile text COLLATE "C" NOT NULL,
+	status text NOT NULL CHECK (status IN ('succeeded', 'skipped', 'failed')),
+	students_read bigint NOT NULL DEFAULT 0,
+	students_matched bigint NOT NULL DEFAULT 0,
+	students_unmatched bigint NOT NULL DEFAULT 0,
+	students_duplicate bigint NOT NULL DEFAULT 0,
+	students_error bigint NOT NULL DEFAULT 0,
+	services_read bigint NOT NULL DEFAULT 0,
+	services_matched bigint NOT NULL DEFAULT 0,
+	services_unmatched bigint NOT NULL DEFAULT 0,
+	services_error bigint NOT NULL DEFAULT 0,
+	started_at timestamptz NOT NULL,
+	finished_at timestamptz NOT NULL
+);
+COMMENT ON TABLE calpads.casemis_import IS 'runs of the special education import, also those that failed';
+COMMENT ON COLUMN calpads.casemis_import.status IS
+	'succeeded; skipped: the files were those of the last run (skip_unchanged); failed: nothing was changed, '
+	'calpads.casemis_message tells why';
+COMMENT ON COLUMN calpads.casemis_import.students_read IS
+	'records, but for those that are passed over by transaction type, plan type or as older: matched + unmatched + duplicate + error';
+
+CREATE TABLE calpads.casemis_import_file (
+	import_id bigint NOT NULL,
+	file text COLLATE "C" NOT NULL CHECK (file IN ('students', 'services')),
+	file_name text NOT NULL,
+	size bigint NOT NULL,
+	sha256 text COLLATE "C" NOT NULL,
+	layout text COLLATE "C",
+	encoding text,
+	has_header boolean,
+	columns text[],
+	sis_columns text[],
+	PRIMARY KEY (import_id, file)
+);
+COMMENT ON TABLE calpads.casemis_import_file IS 'the files of a run';
+COMMENT ON COLUMN calpads.casemis_import_file.size IS 'in bytes';
+COMMENT ON COLUMN calpads.casemis_import_file.sha256 IS 'SHA-256 of the bytes in hexadecimal digits, by which a stale file is noticed';
+COMMENT ON COLUMN calpads.casemis_import_file.layout IS 'layout by which it was read; null: it was not';
+COMMENT ON COLUMN calpads.casemis_import_file.encoding IS 'UTF8 or WIN1252, one for the whole file';
+COMMENT ON COLUMN calpads.casemis_import_file.columns IS
+	'what each column holds: a field of the layout, or an unknown header in lower case; null: a column without a name';
+COMMENT ON COLUMN calpads.casemis_import_file.sis_columns IS 'the columns of CSE (students) or CSV (services) that it fills';
+
+CREATE TABLE calpads.casemis_record (
+	import_id bigint NOT NULL,
+	file text COLLATE "C" NOT NULL,
+	record_no bigint NOT NULL,
+	line_no bigint NOT NULL,
+	outcome text COLLATE "C" CHECK (outcome IN ('imported', 'unmatched', 'duplicate', 'error', 'skipped')),
+	reason text,
+	wrong_column text COLLATE "C",
+	student_id integer,
+	ssid text COLLATE "C",
+	local_student_id text COLLATE "C",
+	selpa_code text COLLATE "C",
+	special_education_id text COLLATE "C",
+	last_name text,
+	first_name text,
+	birthdate text,
+	grade text,
+	service text COLLATE "C",
+	cells text[] NOT NULL,
+	PRIMARY KEY (import_id, file, record_no)
+);
+COMMENT ON TABLE calpads.casemis_record IS 'the records of the files of the newest runs, whole, and what became of them';
+COMMENT ON COLUMN calpads.casemis_record.record_no IS 'number of the record in its file, from 1, the header not counted';
+COMMENT ON COLUMN calpads.casemis_record.line_no IS 'line of the file where it begins, from 1';
+COMMENT ON COLUMN calpads.casemis_record.reason IS 'why it was not imported, without anything of the student''s';
+COMMENT ON COLUMN calpads.casemis_record.wrong_column IS 'column of the value in error';
+COMMENT ON COLUMN calpads.casemis_record.student_id IS 'STU.ID of the student that the record hits';
+COMMENT ON COLUMN calpads.casemis_record.special_education_id IS 'the student''s ID in the special education system: STUDENT_ID of CASEMIS';
+COMMENT ON COLUMN calpads.casemis_record.cells IS
+	'all values as they came, by calpads.casemis_import_file.columns; of a line that cannot be divided the line';
+
+CREATE TABLE calpads.casemis_message (
+	message_no bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+	import_id bigint NOT NULL,
+	severity text NOT NULL CHECK (severity IN ('warning', 'error')),
+	file text COLLATE "C",
+	record_no bigint,
+	line_no bigint,
+	message text NOT NULL,
+	detail text,
+	hint text,
+	sqlstate text
+);
+CREATE INDEX casemis_message_import ON calpads.casemis_message (import_id);
+COMMENT ON TABLE calpads.casemis_message IS
+	'the log of a run: warnings about files and records, and why a run failed; records in error are in calpads.casemis_error';
+COMMENT ON COLUMN calpads.casemis_message.record_no IS 'the record it is about; null: the whole file or run';
+COMMENT ON COLUMN calpads.casemis_message.sqlstate IS 'SQLSTATE of the error for which a run failed';
+
+CREATE TABLE calpads.casemis_not_in_file (
+	import_id bigint NOT NULL,
+	student_id integer NOT NULL,
+	ssid text COLLATE "C",
+	first_name text,
+	last_name text,
+	birthdate date,
+	grade text,
+	PRIMARY KEY (import_id, student_id)
+);
+COMMENT ON TABLE calpads.casemis_not_in_file IS
+	'special education students of the SIS that a run did not touch, as the SIS had them then';
+
+CREATE TABLE calpads.casemis_change (
+	import_id bigint NOT NULL,
+	student_id integer NOT NULL,
+	table_name text COLLATE "C" NOT NULL,
+	service text,
+	before text[],
+	after text[]
+);
+CREATE INDEX casemis_change_import ON calpads.casemis_change (import_id, student_id);
+COMMENT ON TABLE calpads.casemis_change IS 'what the newest runs changed in the SIS; calpads.casemis_change_log has a row for each column';
+COMMENT ON COLUMN calpads.casemis_change.service IS 'CSV: code of the service; CSE: null';
+COMMENT ON COLUMN calpads.casemis_change.before IS
+	'values of the columns calpads.casemis_import_file.sis_columns before the run, blank ones null; null: the row is new';
+COMMENT ON COLUMN calpads.casemis_change.after IS 'the same after the run; null: the row was deleted';
+
+SELECT pg_catalog.pg_extension_config_dump('calpads.casemis_profile', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.casemis_import', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.casemis_import_import_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.casemis_import_file', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.casemis_record', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.casemis_message', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.casemis_message_message_no_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.casemis_not_in_file', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.casemis_change', '');
+
+-- ---- the columns of a file -------------------------------------------------------
+
+CREATE FUNCTION calpads.casemis_date(value text) RETURNS date
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'calpads_casemis_date';
+COMMENT ON FUNCTION calpads.casemis_date(text) IS
+	'a date of a special education file: CCYYMMDD, MM/DD/CCYY or M/D/CCYY; null: it is none of these';
+
+CREATE FUNCTION calpads.wrong_cell(cells text[], types text[], lengths integer[], OUT "position" integer, OUT complaint text)
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'calpads_wrong_cell';
+COMMENT ON FUNCTION calpads.wrong_cell(text[], text[], integer[]) IS
+	'the first cell that is not of its column''s type (as in calpads.layout_field; null: anything goes) or longer than it '
+	'(null: any length), and why; nulls: all are right';
+
+CREATE FUNCTION calpads.casemis_fields(layout text, OUT field text, OUT ordinal bigint, OUT type text, OUT max_length integer,
+	OUT codeset text, OUT label text, OUT number text) RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT f.name, row_number() OVER (ORDER BY f.ordinal), f.type, f.max_length, f.codeset, f.label, f.number
+	FROM calpads.layout_field f
+	WHERE f.layout = casemis_fields.layout
+	ORDER BY f.ordinal
+$$;
+COMMENT ON FUNCTION calpads.casemis_fields(text) IS
+	'the fields of a special education layout in order; of all years, because the layouts of the state are past';
+
+-- CASEMIS has seven fillers, whose names may all be FILLER; they are known by
+-- their places A-12 and A-57 to A-62, and in a file that leaves columns out by
+-- their order (spec/casemis.md section 2).
+CREATE FUNCTION calpads.casemis_filler(place integer, nth bigint, fillers bigint) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	RETURN CASE
+		WHEN place BETWEEN 57 AND 62 THEN 'filler' || place - 56
+		WHEN place = 12 THEN 'filler'
+		WHEN fillers = 6 THEN 'filler' || nth
+		WHEN fillers = 7 THEN 'filler' || nullif(nth - 1, 0)::text
+	END;
+COMMENT ON FUNCTION calpads.casemis_filler(integer, bigint, bigint) IS
+	'field of the nth of so many columns named FILLER of Table A, at that place; null: it cannot be told';
+
+CREATE FUNCTION calpads.casemis_columns(layout text, header text[]) RETURNS text[]
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH known AS (
+		SELECT calpads.column_alias(n.name) AS alias, min(f.field) AS field
+		FROM calpads.casemis_fields(casemis_columns.layout) f
+			CROSS JOIN LATERAL (VALUES (f.field), (f.label), (f.number)) AS n (name)
+		WHERE calpads.column_alias(n.name) <> 'filler'
+		GROUP BY 1
+		UNION
+		SELECT h.alias, h.field FROM calpads.casemis_header h WHERE h.layout = casemis_columns.layout
+	), named AS (
+		SELECT h.place::integer AS place, calpads.column_alias(h.cell) AS alias,
+			row_number() OVER (PARTITION BY calpads.column_alias(h.cell) ORDER BY h.place) AS nth,
+			count(*) OVER (PARTITION BY calpads.column_alias(h.cell)) AS same
+		FROM unnest(header) WITH ORDINALITY AS h (cell, place)
+	), bound AS (
+		SELECT n.place, n.alias, CASE
+			WHEN n.alias = 'filler' AND casemis_columns.layout = 'casemis_a' THEN calpads.casemis_filler(n.place, n.nth, n.same)
+			ELSE k.field END AS field
+		FROM named n
+			LEFT JOIN (SELECT DISTINCT ON (k.alias) k.alias, k.field FROM known k ORDER BY k.alias, k.field) AS k ON k.alias = n.alias
+	)
+	SELECT array_agg(CASE
+			WHEN b.field IS NOT NULL THEN CASE WHEN b.first THEN b.field END
+			ELSE nullif(b.alias, '') END ORDER BY b.place)
+	FROM (SELECT o.*, row_number() OVER (PARTITION BY o.field ORDER BY o.place) = 1 AS first FROM bound o) AS b
+$$;
+COMMENT ON FUNCTION calpads.casemis_columns(text, text[]) IS
+	'what each column below a header holds: a field of the layout, else the header''s letters and digits in lower case; '
+	'null: no name, or a field that an earlier column holds';
+
+CREATE FUNCTION calpads.casemis_cell(columns text[], VARIADIC fields text[]) RETURNS text
+	LANGUAGE sql IMMUTABLE
+	SET search_path = pg_catalog, pg_temp
+	RETURN coalesce((SELECT format('r.cells[%s]', array_position(columns, f.name))
+		FROM unnest(fields) WITH ORDINALITY AS f (name, place)
+		WHERE f.name = ANY (columns)
+		ORDER BY f.place LIMIT 1), 'NULL::text');
+COMMENT ON FUNCTION calpads.casemis_cell(text[], text[]) IS
+	'the SQL expression for the first of the fields that the file has, in a record r';
+
+CREATE FUNCTION calpads.casemis_layouts(file text, beside text) RETURNS SETOF text
+	LANGUAGE sql IMMUTABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT l.layout
+	FROM (VALUES ('students', 'casemis_a', 1), ('students', 'sped', 2), ('students', 'plan', 3), ('students', 'swds', 3),
+		('students', 'meet', 3), ('services', 'casemis_b', 1), ('services', 'ssrv', 2), ('services', 'serv', 3))
+			AS l (file, layout, generation)
+	WHERE l.file = casemis_layouts.file
+	ORDER BY l.generation IS DISTINCT FROM
+		CASE WHEN beside IS NULL OR beside = 'casemis_a' THEN 1 WHEN beside = 'sped' THEN 2 ELSE 3 END, l.generation, l.layout
+$$;
+COMMENT ON FUNCTION calpads.casemis_layouts(text, text) IS
+	'the layouts that a students or services file can have, first the generation of the file beside it';
+
+-- A header names columns; a file without one is known by its record type, or
+-- as Table A by its 67 columns.  Table B without a header is refused, because
+-- nobody has published its order.
+CREATE FUNCTION calpads.casemis_recognise(file text, wanted text, beside text, first_cells text[],
+	OUT layout text, OUT has_header boolean, OUT columns text[])
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH candidate AS MATERIALIZED (
+		SELECT l.layout, l.rank, calpads.casemis_columns(l.layout, first_cells) AS columns
+		FROM calpads.casemis_layouts(file, beside) WITH ORDINALITY AS l (layout, rank)
+		WHERE l.layout = coalesce(wanted, l.layout)
+	), counted AS (
+		SELECT c.*, f.hits, f.fields,
+			f.keys > 0 OR 2 * f.hits > cardinality(array_remove(first_cells, NULL)) AS has_header
+		FROM candidate c
+			CROSS JOIN LATERAL (
+				SELECT array_agg(d.field ORDER BY d.ordinal) AS fields,
+					count(*) FILTER (WHERE d.field = ANY (c.columns)) AS hits,
+					count(*) FILTER (WHERE d.field = ANY (c.columns) AND d.field IN ('ssid', 'last_name', 'student_id',
+						'local_student_id', 'local_special_education_student_id')) AS keys
+				FROM calpads.casemis_fields(c.layout) d) AS f
+	), choice AS (
+		SELECT c.layout, true AS has_header, c.columns, 1 AS kind, -c.hits AS preference, c.rank
+		FROM counted c
+		WHERE c.has_header
+		UNION ALL
+		SELECT c.layout, false, c.fields, 2, 0, c.rank
+		FROM counted c JOIN calpads.layout l ON l.name = c.layout
+		WHERE first_cells[1] IN (l.record_type, l.other_record_type)
+			OR c.layout = 'casemis_a' AND cardinality(first_cells) = cardinality(c.fields)
+	)
+	SELECT c.layout, c.has_header, c.columns FROM choice c ORDER BY c.kind, c.preference, c.rank LIMIT 1
+$$;
+COMMENT ON FUNCTION calpads.casemis_recognise(text, text, text, text[]) IS
+	'layout and columns of a file by its first record (wanted: only that layout; beside: layout of the students file); '
+	'nulls: it cannot be told';
+
+CREATE FUNCTION calpads.casemis_key_headers(layout text) RETURNS text[]
+	LANGUAGE sql IMMUTABLE
+	SET search_path = pg_catalog, pg_temp
+	RETURN CASE layout
+		WHEN 'casemis_a' THEN ARRAY['last_name', 'first_name', 'student_id', 'ssid', 'birthdate']
+		WHEN 'casemis_b' THEN ARRAY['service']
+		WHEN 'ssrv' THEN ARRAY['special_education_service_code']
+		WHEN 'serv' THEN ARRAY['special_education_service_code']
+		ELSE ARRAY[]::text[]
+	END;
+COMMENT ON FUNCTION calpads.casemis_key_headers(text) IS 'columns without which a file is refused (spec/casemis.md section 2)';
+
+CREATE FUNCTION calpads.check_casemis_columns(file_name text, layout text, columns text[]) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	missing text[];
+	persons text[] := ARRAY['ssid', 'student_id', 'local_student_id', 'local_special_education_student_id'];
+BEGIN
+	SELECT array_agg(upper(k)) INTO missing
+	FROM unnest(calpads.casemis_key_headers(layout)) AS k
+	WHERE NOT k = ANY (columns);
+	IF missing IS NULL AND NOT persons && columns THEN
+		missing := ARRAY['SSID'];
+	END IF;
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'bad_copy_file_format',
+			MESSAGE = format('the header lacks %s', array_to_string(missing, ', ')),
+			DETAIL = format('File "%s" was taken for layout %s by its other columns.', file_name, layout),
+			HINT = 'Correct the name in the first line, or add it to calpads.casemis_header.';
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.check_casemis_columns(text, text, text[]) IS 'refuses a file without the columns by which students are found';
+
+-- ---- reading ---------------------------------------------------------------------
+
+CREATE FUNCTION calpads.casemis_warn(import_id bigint, file text, message text, detail text DEFAULT NULL) RETURNS void
+	LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	INSERT INTO calpads.casemis_message (import_id, severity, file, message, detail)
+	VALUES (casemis_warn.import_id, 'warning', casemis_warn.file, casemis_warn.message, casemis_warn.detail)
+$$;
+COMMENT ON FUNCTION calpads.casemis_warn(bigint, text, text, text) IS 'writes a warning about a file or a run to its log';
+
+CREATE FUNCTION calpads.warn_of_columns(read calpads.casemis_import_file) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	unknown text;
+	missing text;
+	known text[] := ARRAY(SELECT f.field FROM calpads.casemis_fields(read.layout) f
+		UNION SELECT t.field FROM calpads.casemis_target t WHERE t.layout = read.layout);
+BEGIN
+	IF NOT read.has_header THEN
+		IF EXISTS (SELECT FROM calpads.casemis_fields(read.layout) f WHERE f.number IS NULL OR f.field LIKE 'unknown%') THEN
+			PERFORM calpads.casemis_warn(read.import_id, read.file, 'the file has no header, so its columns were taken by place',
+				format('The places of layout %s are not all confirmed.', read.layout));
+		END IF;
+		RETURN;
+	END IF;
+	SELECT string_agg(coalesce(c.name, 'column ' || c.place), ', ' ORDER BY c.place) INTO unknown
+	FROM unnest(read.columns) WITH ORDINALITY AS c (name, place)
+	WHERE c.name = ANY (known) IS NOT TRUE;
+	IF unknown IS NOT NULL THEN
+		PERFORM calpads.casemis_warn(read.import_id, read.file, 'columns are unknown or there twice and were not imported', unknown);
+	END IF;
+	SELECT string_agg(upper(f.field), ', ' ORDER BY f.ordinal) INTO missing
+	FROM calpads.casemis_fields(read.layout) f
+	WHERE NOT f.field = ANY (read.columns)
+		AND EXISTS (SELECT FROM calpads.casemis_target t WHERE t.layout = read.layout AND t.field = f.field);
+	IF missing IS NOT NULL THEN
+		PERFORM calpads.casemis_warn(read.import_id, read.file, 'columns are missing; what the SIS has there stays', missing);
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.warn_of_columns(calpads.casemis_import_file) IS 'logs the columns of a file that are unknown, missing or uncertain';
+
+CREATE FUNCTION calpads.casemis_column_checks(layout text, columns text[], OUT types text[], OUT lengths integer[])
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	SELECT array_agg(coalesce(CASE WHEN s.is_number THEN 'integer' WHEN s.is_date THEN 'date8' END, f.type,
+				CASE WHEN s.width IS NOT NULL THEN 'code' END)
+				ORDER BY c.place),
+			-- Names are only compared, and only by their first 15 characters.
+			array_agg(CASE WHEN f.field IN ('last_name', 'first_name') THEN NULL
+				WHEN f.type = 'date8' THEN NULL ELSE least(f.max_length, s.width) END ORDER BY c.place)
+		INTO types, lengths
+	FROM unnest(columns) WITH ORDINALITY AS c (name, place)
+		LEFT JOIN calpads.casemis_fields(casemis_column_checks.layout) f ON f.field = c.name
+		LEFT JOIN LATERAL (
+			SELECT min(CASE WHEN a.atttypid IN ('varchar'::regtype, 'bpchar'::regtype) AND a.atttypmod > 4
+					THEN a.atttypmod - 4 END) AS width,
+				bool_or(a.atttypid IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype, 'numeric'::regtype)) AS is_number,
+				bool_or(a.atttypid IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)) AS is_date
+			FROM calpads.casemis_target t
+				JOIN pg_attribute a ON a.attrelid = calpads.sis_table_name(NULL, t.sis_table)::regclass AND a.attname = t.sis_column
+			WHERE t.layout = casemis_column_checks.layout AND t.field = c.name AND t.conversion IS NULL) AS s ON true;
+END;
+$$;
+COMMENT ON FUNCTION calpads.casemis_column_checks(text, text[]) IS
+	'types and lengths of the columns of a file for calpads.wrong_cell(), also those of the SIS columns that take them';
+
+-- Of code sets only the complete ones refuse (spec/casemis.md section 6).
+CREATE FUNCTION calpads.casemis_code_check(layout text, columns text[]) RETURNS text
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce('CASE ' || string_agg(format('WHEN NOT r.cells[%s] = ANY (%L) THEN %1$s', f.place, f.codes), ' ' ORDER BY f.place)
+		|| ' END', 'NULL::integer')
+	FROM (SELECT array_position(columns, d.field) AS place, array_agg(c.code) AS codes
+		FROM calpads.casemis_fields(casemis_code_check.layout) d
+			JOIN calpads.codeset s ON s.name = d.codeset AND s.complete
+			JOIN calpads.code c ON c.codeset = s.name
+		WHERE d.field = ANY (columns) AND d.field <> 'transaction_type_code'
+		GROUP BY d.field) AS f
+$$;
+COMMENT ON FUNCTION calpads.casemis_code_check(text, text[]) IS
+	'the SQL expression for the first column of a record r whose code is not in its complete code set';
+
+-- Students: A and blank are taken; services: A and R (spec/casemis.md section 10).
+CREATE FUNCTION calpads.casemis_skip_reason(file text, columns text[], skip_unserved boolean) RETURNS text
+	LANGUAGE sql IMMUTABLE
+	SET search_path = pg_catalog, pg_temp
+	RETURN format($sql$CASE WHEN upper(%s) NOT IN ('A', %L) THEN 'its transaction type is not imported'
+		WHEN %L::boolean AND %s IN ('70', '80', '90', '700', '800', '900') THEN 'its plan type is one without services' END$sql$,
+		calpads.casemis_cell(columns, 'transaction_type_code'), CASE file WHEN 'services' THEN 'R' ELSE 'A' END,
+		skip_unserved, calpads.casemis_cell(columns, 'plan_type', 'education_plan_type_code', 'special_education_plan_type_code'));
+COMMENT ON FUNCTION calpads.casemis_skip_reason(text, text[], boolean) IS 'the SQL expression for why a record r is passed over';
+
+-- Without these nobody can be found.
+CREATE FUNCTION calpads.casemis_key_reason(file text, layout text) RETURNS text
+	LANGUAGE sql IMMUTABLE
+	SET search_path = pg_catalog, pg_temp
+	RETURN $sql$CASE WHEN k.ssid !~ '^[0-9]{10}$' THEN 'the SSID does not have ten digits'
+		WHEN $sql$ || CASE
+		WHEN file = 'services' THEN $sql$k.service IS NULL THEN 'the service is missing'
+			WHEN num_nonnulls(k.ssid, k.special_education_id) = 0 THEN 'both the SSID and the student''s ID are missing'$sql$
+		WHEN layout = 'casemis_a' THEN $sql$k.ssid IS NULL AND num_nulls(k.last_name, k.first_name, k.birthdate) > 0
+			THEN 'there is no SSID, and the name or birth date is incomplete'$sql$
+		ELSE $sql$num_nonnulls(k.ssid, k.local_student_id) = 0 THEN 'both the SSID and the local student ID are missing'$sql$
+		END || ' END';
+COMMENT ON FUNCTION calpads.casemis_key_reason(text, text) IS 'the SQL expression for what is wrong with the keys k of a record';
+
+CREATE FUNCTION calpads.casemis_keys(columns text[]) RETURNS text
+	LANGUAGE sql IMMUTABLE
+	SET search_path = pg_catalog, pg_temp
+	RETURN (SELECT string_agg(format('%s AS %I', k.cell, k.name), ', ' ORDER BY k.place)
+		FROM (VALUES
+			(1, 'ssid', calpads.casemis_cell(columns, 'ssid')),
+			(2, 'local_student_id', calpads.casemis_cell(columns, 'local_student_id')),
+			(3, 'selpa_code', calpads.casemis_cell(columns, 'selpa_code', 'reporting_selpa')),
+			(4, 'special_education_id', calpads.casemis_cell(columns, 'student_id', 'local_special_education_student_id')),
+			(5, 'last_name', calpads.casemis_cell(columns, 'last_name', 'student_legal_last_name')),
+			(6, 'first_name', calpads.casemis_cell(columns, 'first_name', 'student_legal_first_name')),
+			(7, 'birthdate', calpads.casemis_cell(columns, 'birthdate', 'student_birth_date')),
+			(8, 'grade', calpads.casemis_cell(columns, 'grade')),
+			(9, 'service', calpads.casemis_cell(columns, 'service', 'special_education_service_code'))) AS k (place, name, cell));
+COMMENT ON FUNCTION calpads.casemis_keys(text[]) IS 'the SQL expressions for the columns of calpads.casemis_record that come from a record r';
+
+-- Some systems write a code with its name behind it, as "415 - Language and
+-- Speech" (spec/casemis.md section 11).
+CREATE FUNCTION calpads.casemis_code_columns(layout text, columns text[]) RETURNS integer[]
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(array_agg(array_position(columns, f.field)), '{}')
+	FROM calpads.casemis_fields(casemis_code_columns.layout) f
+	WHERE f.field = ANY (columns) AND f.codeset LIKE 'casemis_service%'
+$$;
+COMMENT ON FUNCTION calpads.casemis_code_columns(text, text[]) IS 'places of the columns whose codes may have their names behind them';
+
+CREATE FUNCTION calpads.without_code_names(cells text[], code_columns integer[]) RETURNS text[]
+	LANGUAGE sql IMMUTABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT array_agg(CASE WHEN c.place = ANY (code_columns) THEN regexp_replace(c.cell, '^(\d+) +- .*$', '\1') ELSE c.cell END
+		ORDER BY c.place)
+	FROM unnest(cells) WITH ORDINALITY AS c (cell, place)
+$$;
+COMMENT ON FUNCTION calpads.without_code_names(text[], integer[]) IS '"415 - Language and Speech" becomes 415 in these columns';
+
+CREATE FUNCTION calpads.store_casemis_records(read calpads.casemis_import_file, content bytea, skip_unserved boolean) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	checks record;
+	code_columns integer[] := calpads.casemis_code_columns(read.layout, read.columns);
+	optional integer := (SELECT CASE WHEN read.has_header THEN 0 ELSE l.optional_trailing_fields END
+		FROM calpads.layout l WHERE l.name = read.layout);
+	expected integer := cardinality(read.columns);
+BEGIN
+	checks := calpads.casemis_column_checks(read.layout, read.columns);
+	EXECUTE format($query$
+		INSERT INTO calpads.casemis_record (import_id, file, record_no, line_no, outcome, reason, wrong_column,
+			ssid, local_student_id, selpa_code, special_education_id, last_name, first_name, birthdate, grade, service, cells)
+		SELECT $1, $2, r.ordinality - $3::integer, r.line_no, o.outcome, o.reason,
+			CASE WHEN o.outcome = 'error' AND o.place IS NOT NULL THEN coalesce(upper(($4)[o.place]), 'column ' || o.place) END,
+			k.*, CASE WHEN cardinality(r.cells) = 0 THEN ARRAY[r.line] ELSE r.cells END
+		FROM (SELECT s.*, calpads.wrong_cell(s.cells, $7, $8) AS wrong
+				FROM (SELECT f.ordinality, f.line_no, f.line, f.complaint, %1$s AS cells
+					FROM calpads.read_rows($5, $6) WITH ORDINALITY f
+					WHERE f.ordinality > $3::integer
+					OFFSET 0) AS s
+				OFFSET 0) AS r
+			CROSS JOIN LATERAL (SELECT %2$s) AS k
+			CROSS JOIN LATERAL (SELECT (r.wrong).position, (r.wrong).complaint, %3$s AS code_position) AS w
+			CROSS JOIN LATERAL (SELECT CASE
+					WHEN cardinality(r.cells) > 0 AND cardinality(r.cells) NOT BETWEEN $9 AND $10
+						THEN format('the record has %%s instead of %%s columns', cardinality(r.cells), $10)
+					ELSE r.complaint END AS form, %4$s AS skip, %5$s AS keys) AS c
+			CROSS JOIN LATERAL (SELECT
+				CASE WHEN c.form IS NULL AND c.skip IS NOT NULL THEN 'skipped'
+					WHEN num_nonnulls(c.form, w.position, w.code_position, c.keys) > 0 THEN 'error' END AS outcome,
+				coalesce(c.form, c.skip, w.complaint,
+					CASE WHEN w.code_position IS NOT NULL THEN 'the code is not in its code set' END, c.keys) AS reason,
+				CASE WHEN num_nonnulls(c.form, c.skip) = 0 THEN coalesce(w.position, w.code_position,
+					CASE WHEN c.keys LIKE 'the SSID%%' THEN array_position($4, 'ssid') END) END AS place) AS o$query$,
+		CASE WHEN code_columns = '{}' THEN 'f.cells'
+			ELSE format('CASE WHEN f.line ~ %L THEN calpads.without_code_names(f.cells, %L) ELSE f.cells END', '[0-9] +- ', code_columns) END,
+		calpads.casemis_keys(read.columns), calpads.casemis_code_check(read.layout, read.columns),
+		calpads.casemis_skip_reason(read.file, read.columns, skip_unserved),
+		calpads.casemis_key_reason(read.file, read.layout))
+	USING read.import_id, read.file, read.has_header, read.columns, read.file_name, content, checks.types, checks.lengths,
+		expected - optional, expected;
+END;
+$$;
+COMMENT ON FUNCTION calpads.store_casemis_records(calpads.casemis_import_file, bytea, boolean) IS
+	'puts the records of a file into calpads.casemis_record and marks those that are passed over or in error';
+
+-- A row for each value, however many records have it.  Nearly all records have
+-- none, so they are looked at as a whole first.
+CREATE FUNCTION calpads.warn_of_codes(read calpads.casemis_import_file) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	some_unknown text;
+	pairs text;
+BEGIN
+	SELECT string_agg(format('r.cells[%s] <> ALL (%L)', f.place, f.codes), ' OR '),
+			string_agg(format('(%L, %L, CASE WHEN r.cells[%3$s] <> ALL (%4$L) THEN r.cells[%3$s] END)', f.field, f.codeset, f.place, f.codes), ', ')
+		INTO some_unknown, pairs
+	FROM (SELECT d.field, d.codeset, array_position(read.columns, d.field) AS place, array_agg(c.code) AS codes
+		FROM calpads.casemis_fields(read.layout) d
+			JOIN calpads.codeset s ON s.name = d.codeset AND NOT s.complete
+			JOIN calpads.code c ON c.codeset = s.name
+		WHERE d.field = ANY (read.columns)
+		GROUP BY d.field, d.codeset) AS f;
+	IF pairs IS NULL THEN
+		RETURN;
+	END IF;
+	EXECUTE format($query$
+		INSERT INTO calpads.casemis_message (import_id, severity, file, record_no, message, detail)
+		SELECT $1, 'warning', $2, min(r.record_no),
+			format('value "%%s" of column %%s is not in code set %%s', v.value, upper(v.field), v.codeset),
+			format('%%s records have it; the code set may be incomplete, so the value is taken.', count(*))
+		FROM calpads.casemis_record r
+			CROSS JOIN LATERAL (VALUES %s) AS v (field, codeset, value)
+		WHERE r.import_id = $1 AND r.file = $2 AND r.outcome IS NULL AND (%s) AND v.value IS NOT NULL
+		GROUP BY v.field, v.codeset, v.value
+		ORDER BY min(r.record_no), v.field$query$, pairs, some_unknown)
+	USING read.import_id, read.file;
+END;
+$$;
+COMMENT ON FUNCTION calpads.warn_of_codes(calpads.casemis_import_file) IS 'logs the values that are not in their incomplete code sets';
+
+CREATE FUNCTION calpads.read_casemis_file(import_id bigint, file text, own calpads.casemis_profile, content bytea)
+	RETURNS calpads.casemis_import_file
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	read calpads.casemis_import_file;
+	recognised record;
+BEGIN
+	UPDATE calpads.casemis_import_file f
+	SET encoding = calpads.detected_encoding(content)
+	WHERE f.import_id = read_casemis_file.import_id AND f.file = read_casemis_file.file
+	RETURNING f.* INTO STRICT read;
+	SELECT c.* INTO recognised
+	FROM calpads.casemis_recognise(file,
+		CASE file WHEN 'students' THEN own.students_layout ELSE own.services_layout END,
+		(SELECT f.layout FROM calpads.casemis_import_file f
+			WHERE f.import_id = read_casemis_file.import_id AND f.file = 'students'),
+		-- The reader judges a file by its first 64 kB as well.
+		(SELECT r.cells FROM calpads.read_rows(read.file_name, substr(content, 1, 65536)) r LIMIT 1)) c;
+	IF recognised.layout IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'bad_copy_file_format',
+			MESSAGE = format('the %s file is of no kind that is known', file),
+			DETAIL = format('File "%s": its first line is no header that can be read, and without one only Table A with its 67 '
+				'columns and files with a record type can be taken.', read.file_name),
+			HINT = 'Export it with a header row; other names for columns can be added to calpads.casemis_header.';
+	END IF;
+	UPDATE calpads.casemis_import_file f
+	SET layout = recognised.layout, has_header = recognised.has_header, columns = recognised.columns
+	WHERE f.import_id = read_casemis_file.import_id AND f.file = read_casemis_file.file
+	RETURNING f.* INTO STRICT read;
+	PERFORM calpads.check_casemis_columns(read.file_name, read.layout, read.columns);
+	PERFORM calpads.warn_of_columns(read);
+	PERFORM calpads.store_casemis_records(read, content, own.skip_unserved);
+	PERFORM calpads.warn_of_codes(read);
+	RETURN read;
+END;
+$$;
+COMMENT ON FUNCTION calpads.read_casemis_file(bigint, text, calpads.casemis_profile, bytea) IS
+	'reads one file of a run into calpads.casemis_record; an error when it cannot be told what it is';
+
+-- ---- who is who ------------------------------------------------------------------
+
+-- A plan, a status or a meeting is one of a series: the newest that has begun counts [proposal].
+CREATE FUNCTION calpads.skip_older_records(read calpads.casemis_import_file) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF read.layout NOT IN ('plan', 'swds', 'meet') THEN
+		RETURN;
+	END IF;
+	EXECUTE format($query$
+		UPDATE calpads.casemis_record u
+		SET outcome = 'skipped', reason = CASE WHEN n.day > $2 THEN 'it begins after today' ELSE 'a newer record of the student counts' END
+		FROM (SELECT d.record_no, d.day, rank() OVER (PARTITION BY d.ssid ORDER BY d.day > $2, d.day DESC) AS place
+			FROM (SELECT r.record_no, r.ssid, coalesce(calpads.casemis_date(%s), '-infinity') AS day
+				FROM calpads.casemis_record r
+				WHERE r.import_id = $1 AND r.file = 'students' AND r.outcome IS NULL) AS d) AS n
+		WHERE u.import_id = $1 AND u.file = 'students' AND u.record_no = n.record_no AND (n.place > 1 OR n.day > $2)$query$,
+		calpads.casemis_cell(read.columns, 'special_education_plan_effective_start_date',
+			'special_education_status_effective_start_date', 'meeting_date'))
+	USING read.import_id, calpads.today();
+END;
+$$;
+COMMENT ON FUNCTION calpads.skip_older_records(calpads.casemis_import_file) IS
+	'of several plans, statuses or meetings of a student all but the newest that has begun are passed over';
+
+-- Whether a row of a SIS table is deleted softly; a district's table may lack the column.
+CREATE FUNCTION calpads.deleted_expression(relation regclass, alias text) RETURNS text
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+	RETURN CASE WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = 'del' AND NOT a.attisdropped)
+		THEN format($sql$(coalesce(%I.del::text, '') IN ('t', 'true', 'TRUE', '1', 'Y'))$sql$, alias) ELSE 'false' END;
+COMMENT ON FUNCTION calpads.deleted_expression(regclass, text) IS 'the SQL expression for a softly deleted row of a SIS table';
+
+-- SSIDs, names and birth dates of the SIS in the form in which they are
+-- compared.  STU has a row for each school.
+CREATE FUNCTION calpads.casemis_identities(
+	OUT student_id integer,
+	OUT ssid text,
+	OUT last_name text,
+	OUT first_name text,
+	OUT birth_date date
+) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY EXECUTE format($query$
+		SELECT DISTINCT s.id::integer, nullif(btrim(s.cid::text), ''), calpads.casemis_name(s.ln::text),
+			calpads.casemis_name(s.fn::text), s.bd
+		FROM %s AS s
+		WHERE NOT %s$query$, calpads.sis_source(NULL, 'stu'),
+		calpads.deleted_expression(calpads.sis_table_name(NULL, 'stu')::regclass, 's'));
+END;
+$$;
+COMMENT ON FUNCTION calpads.casemis_identities() IS 'the students of the SIS as the special education import compares them';
+
+CREATE FUNCTION calpads.casemis_name(name text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN nullif(rtrim(lower(left(btrim(name), 15))), '');
+COMMENT ON FUNCTION calpads.casemis_name(text) IS 'a name as it is compared: its first 15 characters in lower case; null: none';
+
+-- Whom each record of the students file hits: by the SSID; where there is none
+-- by name and birth date (CASEMIS), where nobody has it by the local ID
+-- (CALPADS).  Records in error take part, because a second record beside one
+-- of them is a duplicate all the same.
+CREATE FUNCTION calpads.casemis_hits(
+	import_id bigint,
+	is_casemis boolean,
+	OUT record_no bigint,
+	OUT student_id integer,
+	OUT students bigint,
+	OUT step integer
+) RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH record AS MATERIALIZED (
+		SELECT r.record_no, r.ssid, CASE WHEN r.local_student_id ~ '^[0-9]{1,9}$' THEN r.local_student_id::integer END AS local_id,
+			calpads.casemis_name(r.last_name) AS last_name, calpads.casemis_name(r.first_name) AS first_name,
+			calpads.casemis_date(r.birthdate) AS birth_date
+		FROM calpads.casemis_record r
+		WHERE r.import_id = casemis_hits.import_id AND r.file = 'students' AND r.outcome IS DISTINCT FROM 'skipped'
+	), sis AS MATERIALIZED (
+		SELECT i.* FROM calpads.casemis_identities() i
+	), hit AS (
+		SELECT r.record_no, s.student_id, 1 AS step
+		FROM record r JOIN sis s ON s.ssid = r.ssid
+		UNION
+		SELECT r.record_no, s.student_id, 2
+		FROM record r JOIN sis s ON s.last_name = r.last_name AND s.first_name = r.first_name AND s.birth_date = r.birth_date
+		WHERE is_casemis AND r.ssid IS NULL
+		UNION
+		SELECT r.record_no, s.student_id, 2
+		FROM record r JOIN sis s ON s.student_id = r.local_id
+		WHERE NOT is_casemis
+	)
+	SELECT DISTINCT ON (h.record_no) h.record_no, min(h.student_id), count(*), h.step
+	FROM hit h
+	GROUP BY h.record_no, h.step
+	ORDER BY h.record_no, h.step
+$$;
+COMMENT ON FUNCTION calpads.casemis_hits(bigint, boolean) IS
+	'the student whom each record of the students file hits; students above 1: ambiguous; step: 1 by SSID, 2 by name or local ID';
+
+CREATE FUNCTION calpads.match_casemis_students(read calpads.casemis_import_file) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+BEGIN
+	WITH found AS MATERIALIZED (
+		SELECT r.record_no, r.outcome, r.ssid, h.students, CASE WHEN h.students = 1 THEN h.student_id END AS student_id,
+			n.name, count(*) OVER (PARTITION BY r.ssid) AS same_ssid,
+			count(*) OVER (PARTITION BY CASE WHEN h.students = 1 THEN h.student_id END) AS same_student,
+			count(*) OVER (PARTITION BY n.name) AS same_name
+		FROM calpads.casemis_record r
+			LEFT JOIN calpads.casemis_hits(read.import_id, read.layout = 'casemis_a') h ON h.record_no = r.record_no
+			CROSS JOIN LATERAL (SELECT CASE WHEN read.layout = 'casemis_a' AND r.ssid IS NULL
+				THEN calpads.casemis_name(r.last_name) || '^' || calpads.casemis_name(r.first_name) || '^'
+					|| calpads.casemis_date(r.birthdate) END COLLATE "C" AS name) AS n
+		WHERE r.import_id = read.import_id AND r.file = 'students' AND r.outcome IS DISTINCT FROM 'skipped'
+	), judged AS (
+		SELECT f.record_no, f.student_id, CASE
+			WHEN f.ssid IS NOT NULL AND f.same_ssid > 1 THEN 'other records have the same SSID'
+			WHEN f.student_id IS NOT NULL AND f.same_student > 1 THEN 'other records are of the same student of the SIS'
+			WHEN f.name IS NOT NULL AND f.same_name > 1 THEN 'other records without SSID have the same name and birth date'
+			END AS duplicate, CASE
+			WHEN f.students > 1 THEN 'ambiguous: several students of the SIS fit'
+			WHEN f.students IS NULL AND f.name IS NOT NULL THEN 'there is no SSID, and no student of the SIS has the name and birth date'
+			WHEN f.students IS NULL AND f.ssid IS NULL THEN 'there is no SSID, and no student of the SIS has the local student ID'
+			WHEN f.students IS NULL THEN 'no student of the SIS has the SSID' END AS unmatched
+		FROM found f
+	)
+	UPDATE calpads.casemis_record r
+	SET student_id = j.student_id,
+		outcome = CASE WHEN r.outcome = 'error' THEN 'error' WHEN j.duplicate IS NOT NULL THEN 'duplicate'
+			WHEN j.unmatched IS NOT NULL THEN 'unmatched' ELSE 'imported' END,
+		reason = CASE WHEN r.outcome = 'error' THEN r.reason ELSE coalesce(j.duplicate, j.unmatched) END
+	FROM judged j
+	WHERE r.import_id = read.import_id AND r.file = 'students' AND r.record_no = j.record_no;
+END;
+$$;
+COMMENT ON FUNCTION calpads.match_casemis_students(calpads.casemis_import_file) IS
+	'finds the students of the records and sets their outcome (spec/casemis.md sections 4.1, 9 and 10)';
+
+CREATE FUNCTION calpads.warn_of_names(read calpads.casemis_import_file) RETURNS void
+	LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+AS $$
+	INSERT INTO calpads.casemis_message (import_id, severity, file, record_no, line_no, message)
+	SELECT r.import_id, 'warning', 'students', r.record_no, r.line_no, 'matched by its number, but the SIS has another name or birth date'
+	FROM calpads.casemis_record r
+		JOIN calpads.casemis_identities() s ON s.student_id = r.student_id
+	WHERE r.import_id = read.import_id AND r.file = 'students' AND r.outcome = 'imported'
+	GROUP BY r.import_id, r.record_no, r.line_no
+	HAVING NOT bool_or(coalesce(s.last_name = calpads.casemis_name(r.last_name), true)
+		AND coalesce(s.first_name = calpads.casemis_name(r.first_name), true)
+		AND coalesce(s.birth_date = calpads.casemis_date(r.birthdate), true))
+	ORDER BY r.record_no
+$$;
+COMMENT ON FUNCTION calpads.warn_of_names(calpads.casemis_import_file) IS
+	'logs the records whose name or birth date is not that of the student they were matched with';
+
+-- A service goes to the student of its record in the students file: by the
+-- SELPA's student ID, or by the same SSID; without such a record to the student
+-- with its SSID.  If that record was not imported, or both ways lead to
+-- different students, the service is left out, and so are the student's old ones.
+CREATE FUNCTION calpads.match_casemis_services(read calpads.casemis_import_file) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+BEGIN
+	WITH service AS MATERIALIZED (
+		SELECT r.record_no, r.ssid, r.selpa_code, r.special_education_id
+		FROM calpads.casemis_record r
+		WHERE r.import_id = read.import_id AND r.file = 'services' AND r.outcome IS NULL
+	), student AS MATERIALIZED (
+		SELECT r.record_no, r.outcome, r.ssid, r.selpa_code, r.special_education_id, r.student_id
+		FROM calpads.casemis_record r
+		WHERE r.import_id = read.import_id AND r.file = 'students' AND r.outcome <> 'skipped'
+	), owner AS (
+		SELECT b.record_no, a.record_no AS owner_no, a.outcome, a.ssid, a.student_id
+		FROM service b JOIN student a ON a.special_education_id = b.special_education_id
+			AND coalesce(a.selpa_code = b.selpa_code, true)
+		UNION
+		SELECT b.record_no, a.record_no, a.outcome, a.ssid, a.student_id
+		FROM service b JOIN student a ON a.ssid = b.ssid
+	), owned AS (
+		SELECT o.record_no, bool_and(o.outcome = 'imported') AS imported, min(o.student_id) AS student_id,
+			count(DISTINCT o.student_id) AS students, min(o.ssid) AS ssid
+		FROM owner o
+		GROUP BY o.record_no
+	), known AS (
+		SELECT b.record_no, min(s.student_id) AS student_id, count(DISTINCT s.student_id) AS students
+		FROM service b JOIN calpads.casemis_identities() s ON s.ssid = b.ssid
+		GROUP BY b.record_no
+	), judged AS (
+		SELECT b.record_no, coalesce(o.student_id, k.student_id) AS student_id, o.ssid, CASE
+			WHEN NOT o.imported THEN 'the student''s record in the students file was not imported'
+			WHEN o.students > 1 OR k.students > 1 THEN 'ambiguous: several students fit'
+			WHEN o.student_id <> k.student_id OR k.record_no IS NULL AND o.ssid <> b.ssid
+				THEN 'its SSID and its student ID lead to different students'
+			WHEN k.student_id IN (SELECT s.student_id FROM student s WHERE s.outcome <> 'imported' AND s.student_id IS NOT NULL)
+				THEN 'the student''s record in the students file was not imported'
+			WHEN num_nonnulls(o.record_no, k.record_no) > 0 THEN NULL
+			WHEN b.ssid IS NULL THEN 'no record of the students file has its student ID'
+			ELSE 'no record of the students file is its student''s, and no student of the SIS has its SSID' END AS unmatched
+		FROM service b
+			LEFT JOIN owned o ON o.record_no = b.record_no
+			LEFT JOIN known k ON k.record_no = b.record_no
+	)
+	UPDATE calpads.casemis_record r
+	SET outcome = CASE WHEN j.unmatched IS NULL THEN 'imported' ELSE 'unmatched' END,
+		reason = j.unmatched,
+		student_id = CASE WHEN j.unmatched IS NULL THEN j.student_id END,
+		ssid = coalesce(r.ssid, j.ssid)
+	FROM judged j
+	WHERE r.import_id = read.import_id AND r.file = 'services' AND r.record_no = j.record_no;
+END;
+$$;
+COMMENT ON FUNCTION calpads.match_casemis_services(calpads.casemis_import_file) IS
+	'finds the students of the services and sets their outcome (spec/casemis.md section 4.2)';
+
+-- ---- writing CSE -----------------------------------------------------------------
+
+CREATE FUNCTION calpads.check_sis_writable(relation regclass) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- Bits of UPDATE, INSERT and DELETE.
+	IF pg_relation_is_updatable(relation, true) & 28 <> 28 THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('%s of the student information system cannot be written', relation),
+			DETAIL = 'It is a view or foreign table without INSERT, UPDATE and DELETE.',
+			HINT = 'Give the view INSTEAD OF triggers, or name the schema with the real tables in calpads.sis_schema.';
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.check_sis_writable(regclass) IS 'refuses a SIS table that takes no changes';
+
+CREATE FUNCTION calpads.casemis_condition(name text, columns text[]) RETURNS text
+	LANGUAGE sql IMMUTABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH word AS (
+		SELECT format($sql$coalesce(%s, CASE WHEN upper(%s) = 'Y' THEN '20' END, '')$sql$,
+				calpads.casemis_cell(columns, 'special_education_meeting_type_code', 'evaluation_type_code'),
+				calpads.casemis_cell(columns, 'plan_review_indicator')) AS meeting,
+			calpads.casemis_cell(columns, 'education_plan_type_code', 'special_education_plan_type_code') AS plan,
+			format($sql$coalesce(%s, '') = '0000001'$sql$, calpads.casemis_cell(columns, 'school_of_attendance')) AS nonpublic,
+			format($sql$coalesce(%s, '') = '1'$sql$, calpads.casemis_cell(columns, 'special_education_status_code')) AS participating
+	), infant AS (
+		SELECT w.*, format($sql$(%s = '15' OR coalesce(%s, '') = '150')$sql$, w.meeting, w.plan) AS infant FROM word w
+	)
+	SELECT CASE name
+		WHEN 'always' THEN 'true'
+		WHEN 'infant' THEN i.infant
+		WHEN 'not infant' THEN 'NOT ' || i.infant
+		WHEN 'infant evaluation' THEN format($sql$%s AND %s IN ('10', '15', '40')$sql$, i.infant, i.meeting)
+		WHEN 'infant review' THEN format($sql$%s AND %s = '20'$sql$, i.infant, i.meeting)
+		WHEN 'evaluation' THEN format($sql$NOT %s AND %s = '10'$sql$, i.infant, i.meeting)
+		WHEN 'review' THEN format($sql$NOT %s AND %s = '20'$sql$, i.infant, i.meeting)
+		WHEN 'reevaluation' THEN format($sql$NOT %s AND %s = '40'$sql$, i.infant, i.meeting)
+		WHEN 'nonpublic' THEN i.nonpublic
+		WHEN 'not nonpublic' THEN 'NOT ' || i.nonpublic
+		WHEN 'participating' THEN i.participating
+		WHEN 'not participating' THEN 'NOT ' || i.participating
+		WHEN 'age 0 to 2' THEN 'b.age < 3'
+		WHEN 'age 3 to 5' THEN 'b.age BETWEEN 3 AND 5'
+		WHEN 'age 6 and over' THEN 'b.age >= 6'
+		WHEN 'in the year' THEN 'true' END
+	FROM infant i
+$$;
+COMMENT ON FUNCTION calpads.casemis_condition(text, text[]) IS
+	'a condition of calpads.casemis_target as SQL over a record r of a student of age b.age';
+
+CREATE FUNCTION calpads.casemis_value(cell text, field_type text, conversion text, sis_type regtype) RETURNS text
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+	RETURN format('(%s)::%s', CASE
+		WHEN conversion = 'blank' THEN 'NULL'
+		WHEN conversion = 'percent_range'
+			THEN format($sql$CASE WHEN %1$s::numeric >= 80 THEN '1' WHEN %1$s::numeric >= 40 THEN '2' WHEN %1$s IS NOT NULL THEN '3' END$sql$, cell)
+		WHEN field_type IN ('date8', 'date_mdy') OR sis_type IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype) THEN format('calpads.casemis_date(%s)', cell)
+		ELSE cell END, format_type(sis_type, -1));
+COMMENT ON FUNCTION calpads.casemis_value(text, text, text, regtype) IS 'the SQL expression for a cell in the type of its SIS column';
+
+-- One expression for each column that the file can fill: the first condition
+-- that holds gives the value, else the row t of the SIS keeps its own.
+CREATE FUNCTION calpads.casemis_assignments(
+	read calpads.casemis_import_file,
+	sis_table text,
+	OUT sis_column text,
+	OUT expression text
+) RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH target AS (
+		SELECT t.*, a.atttypid::regtype AS sis_type, a.attnotnull AND y.typcategory = 'S' AS never_null,
+			calpads.casemis_value(calpads.casemis_cell(read.columns, t.field), f.type, t.conversion, a.atttypid) AS value
+		FROM calpads.casemis_target t
+			JOIN pg_attribute a ON a.attrelid = calpads.sis_table_name(NULL, casemis_assignments.sis_table)::regclass
+				AND a.attname = t.sis_column AND a.attnum > 0 AND NOT a.attisdropped
+			JOIN pg_type y ON y.oid = a.atttypid
+			LEFT JOIN calpads.casemis_fields(read.layout) f ON f.field = t.field
+		WHERE t.layout = read.layout AND t.sis_table = casemis_assignments.sis_table AND t.field = ANY (read.columns)
+	)
+	SELECT t.sis_column, format(CASE WHEN bool_or(t.never_null) THEN 'coalesce(CASE %s ELSE t.%I END, '''')' ELSE 'CASE %s ELSE t.%I END' END,
+		string_agg(format('WHEN %s%s THEN %s', calpads.casemis_condition(t.condition, read.columns),
+			CASE t.blank WHEN 'keep' THEN format(' AND %s IS NOT NULL', calpads.casemis_cell(read.columns, t.field)) END,
+			t.value), ' ' ORDER BY t.condition <> 'always' DESC, t.condition, t.field), t.sis_column)
+	FROM target t
+	GROUP BY t.sis_column
+	ORDER BY t.sis_column
+$$;
+COMMENT ON FUNCTION calpads.casemis_assignments(calpads.casemis_import_file, text) IS
+	'which columns of cse or csv a file fills, each with its new value as SQL over a record r, its student''s age b.age and '
+	'the row t of the SIS';
+
+CREATE FUNCTION calpads.warn_of_targets(read calpads.casemis_import_file, sis_table text) RETURNS void
+	LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT calpads.casemis_warn(read.import_id, read.file, format('columns of %s do not exist, so their fields were not imported',
+			calpads.sis_table_name(NULL, warn_of_targets.sis_table)),
+		string_agg(format('%s (%s)', upper(t.sis_column), upper(t.field)), ', ' ORDER BY t.sis_column, t.field))
+	FROM calpads.casemis_target t
+	WHERE t.layout = read.layout AND t.sis_table = warn_of_targets.sis_table AND t.field = ANY (read.columns)
+		AND NOT EXISTS (SELECT FROM pg_attribute a
+			WHERE a.attrelid = calpads.sis_table_name(NULL, t.sis_table)::regclass AND a.attname = t.sis_column AND NOT a.attisdropped)
+	HAVING count(*) > 0
+$$;
+COMMENT ON FUNCTION calpads.warn_of_targets(calpads.casemis_import_file, text) IS 'logs the columns that the district''s table lacks';
+
+CREATE FUNCTION calpads.warn_of_conversions(read calpads.casemis_import_file) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	target calpads.casemis_target;
+BEGIN
+	FOR target IN SELECT t.* FROM calpads.casemis_target t
+		WHERE t.layout = read.layout AND t.conversion = 'percent_range' AND t.field = ANY (read.columns)
+	LOOP
+		EXECUTE format($query$
+			SELECT calpads.casemis_warn($1, $2, format('column %%s is a percentage and was converted to a range code', %L),
+				format('%%s records', count(*)))
+			FROM calpads.casemis_record r
+			WHERE r.import_id = $1 AND r.file = $2 AND r.outcome = 'imported' AND %s IS NOT NULL
+			HAVING count(*) > 0$query$, upper(target.field), calpads.casemis_cell(read.columns, target.field))
+		USING read.import_id, read.file;
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION calpads.warn_of_conversions(calpads.casemis_import_file) IS 'logs the columns whose unit is not that of the SIS';
+
+-- The records of a file with the age of their students.  A blank age belongs
+-- to no age group.
+CREATE FUNCTION calpads.casemis_source(read calpads.casemis_import_file) RETURNS text
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+	RETURN format($sql$calpads.casemis_record r CROSS JOIN LATERAL (
+		SELECT date_part('year', age(%L::date, calpads.casemis_date(r.birthdate)))::integer AS age) AS b$sql$, calpads.today());
+COMMENT ON FUNCTION calpads.casemis_source(calpads.casemis_import_file) IS 'the FROM item of records r with ages b.age';
+
+-- Which row of CSE is the student's: one that is not deleted, else the deleted one.
+CREATE FUNCTION calpads.cse_row_condition(cse regclass) RETURNS text
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+	RETURN format('t.id::integer = r.student_id AND (NOT %s OR NOT EXISTS (SELECT FROM %s o WHERE o.id = t.id AND NOT %s))',
+		calpads.deleted_expression(cse, 't'), cse, calpads.deleted_expression(cse, 'o'));
+COMMENT ON FUNCTION calpads.cse_row_condition(regclass) IS 'the SQL condition that row t of CSE is that of the student of record r';
+
+CREATE FUNCTION calpads.note_cse_changes(read calpads.casemis_import_file) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+	SET datestyle = iso
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+DECLARE
+	cse regclass := calpads.sis_table_name(NULL, 'cse')::regclass;
+	names text[];
+	old_values text;
+	new_values text;
+BEGIN
+	SELECT array_agg(a.sis_column), string_agg(format(', nullif(btrim(t.%I::text), %L)', a.sis_column, ''), ''),
+			string_agg(format(', nullif(btrim((%s)::text), %L)', a.expression, ''), '')
+		INTO names, old_values, new_values
+	FROM calpads.casemis_assignments(read, 'cse') a;
+	UPDATE calpads.casemis_import_file f SET sis_columns = array_prepend('lu', names)
+	WHERE f.import_id = read.import_id AND f.file = read.file;
+	EXECUTE format($query$
+		INSERT INTO calpads.casemis_change (import_id, student_id, table_name, before, after)
+		SELECT $1, c.student_id, 'cse', CASE WHEN c.is_there THEN c.before END, c.after
+		FROM (SELECT r.student_id, t.id IS NOT NULL AS is_there, ARRAY[t.lu::date::text%s] AS before, ARRAY[$2::text%s] AS after
+			FROM %s LEFT JOIN %s t ON %s
+			WHERE r.import_id = $1 AND r.file = 'students' AND r.outcome = 'imported'
+			OFFSET 0) AS c
+		WHERE c.before IS DISTINCT FROM c.after OR NOT c.is_there$query$,
+		old_values, new_values, calpads.casemis_source(read), cse, calpads.cse_row_condition(cse))
+	USING read.import_id, calpads.today();
+END;
+$$;
+COMMENT ON FUNCTION calpads.note_cse_changes(calpads.casemis_import_file) IS 'writes down what the import changes in CSE, before it does';
+
+CREATE FUNCTION calpads.write_cse(read calpads.casemis_import_file) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+DECLARE
+	cse regclass := calpads.sis_table_name(NULL, 'cse')::regclass;
+	revived text := (SELECT format(', del = %s', CASE a.atttypid WHEN 'boolean'::regtype THEN 'false' ELSE '''0''' END)
+		FROM pg_attribute a WHERE a.attrelid = cse AND a.attname = 'del' AND NOT a.attisdropped);
+	settings text;
+	names text;
+	expressions text;
+BEGIN
+	SELECT string_agg(format(', %I = %s', a.sis_column, a.expression), ''), string_agg(format(', %I', a.sis_column), ''),
+			string_agg(', ' || a.expression, '')
+		INTO settings, names, expressions
+	FROM calpads.casemis_assignments(read, 'cse') a;
+	EXECUTE format($query$
+		UPDATE %s t SET lu = $2%s%s
+		FROM %s
+		WHERE %s AND r.import_id = $1 AND r.file = 'students' AND r.outcome = 'imported'$query$,
+		cse, revived, settings, calpads.casemis_source(read), calpads.cse_row_condition(cse))
+	USING read.import_id, calpads.today();
+	EXECUTE format($query$
+		INSERT INTO %s (id, lu%s)
+		SELECT r.student_id, $2%s
+		FROM %s LEFT JOIN %1$s t ON t.id::integer = r.student_id
+		WHERE t.id IS NULL AND r.import_id = $1 AND r.file = 'students' AND r.outcome = 'imported'
+		ORDER BY r.record_no$query$,
+		cse, names, expressions, calpads.casemis_source(read))
+	USING read.import_id, calpads.today();
+END;
+$$;
+COMMENT ON FUNCTION calpads.write_cse(calpads.casemis_import_file) IS
+	'updates or inserts the CSE rows of the imported students, with CSE.LU the day of today';
+
+-- ---- writing CSV -----------------------------------------------------------------
+
+CREATE FUNCTION calpads.casemis_first_day(year_start date) RETURNS date
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	day regclass := to_regclass(format('%I.day', calpads.setting('sis_schema')));
+	found date;
+BEGIN
+	IF day IS NOT NULL THEN
+		EXECUTE format($query$
+			SELECT min(d.dt) FROM %s AS d
+			WHERE d.sc = 0 AND NOT %s AND coalesce(btrim(d.ho::text), '') IN ('', '%%')
+				AND d.dt >= $1 AND d.dt < ($1 + interval '1 year')::date$query$,
+			calpads.sis_source(NULL, 'day'), calpads.deleted_expression(day, 'd'))
+		INTO found USING year_start;
+	END IF;
+	RETURN coalesce(found, year_start);
+END;
+$$;
+COMMENT ON FUNCTION calpads.casemis_first_day(date) IS
+	'first day of school in the district calendar (school 0) of the school year; without a calendar July 1';
+
+CREATE FUNCTION calpads.casemis_service_columns(read calpads.casemis_import_file, year_start date, OUT sis_column text, OUT expression text)
+	RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH assigned AS (
+		SELECT a.sis_column, a.expression FROM calpads.casemis_assignments(read, 'csv') a
+	)
+	SELECT a.sis_column, a.expression FROM assigned a WHERE a.sis_column NOT IN ('dt', 'yr', 'sq')
+	UNION ALL
+	SELECT 'dt', format('CASE WHEN %1$s >= %2$L::date AND %1$s < %2$L::date + interval ''1 year'' THEN %1$s ELSE %3$L::date END',
+		coalesce((SELECT format('(%s)::date', a.expression) FROM assigned a WHERE a.sis_column = 'dt'), 'NULL::date'),
+		year_start, calpads.casemis_first_day(year_start))
+	UNION ALL
+	SELECT 'yr', quote_literal(date_part('year', year_start))
+	FROM pg_attribute a
+	WHERE a.attrelid = calpads.sis_table_name(NULL, 'csv')::regclass AND a.attname = 'yr' AND NOT a.attisdropped
+	ORDER BY 1
+$$;
+COMMENT ON FUNCTION calpads.casemis_service_columns(calpads.casemis_import_file, date) IS
+	'the columns of a new row of CSV, each as SQL over a record r and a row t without values';
+
+CREATE FUNCTION calpads.csv_year_condition(csv regclass, year_start date) RETURNS text
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+	RETURN format('CASE WHEN t.dt IS NOT NULL THEN t.dt >= %1$L::date AND t.dt < %1$L::date + interval ''1 year'' ELSE %2$s END', year_start,
+		coalesce((SELECT format('btrim(t.yr::text) = %L', date_part('year', year_start))
+			FROM pg_attribute a WHERE a.attrelid = csv AND a.attname = 'yr' AND NOT a.attisdropped), 'false'));
+COMMENT ON FUNCTION calpads.csv_year_condition(regclass, date) IS
+	'the SQL condition that row t of CSV is of the school year: by its start date, without one by CSV.YR';
+
+CREATE FUNCTION calpads.note_csv_changes(read calpads.casemis_import_file, year_start date) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+	SET datestyle = iso
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+DECLARE
+	csv regclass := calpads.sis_table_name(NULL, 'csv')::regclass;
+	names text[];
+	old_values text;
+	new_values text;
+BEGIN
+	SELECT array_agg(c.sis_column), string_agg(format('nullif(btrim(t.%I::text), %L)', c.sis_column, ''), ', '),
+			string_agg(format('nullif(btrim((%s)::%s::text), %L)', c.expression, format_type(a.atttypid, -1), ''), ', ')
+		INTO names, old_values, new_values
+	FROM calpads.casemis_service_columns(read, year_start) c
+		JOIN pg_attribute a ON a.attrelid = csv AND a.attname = c.sis_column;
+	UPDATE calpads.casemis_import_file f SET sis_columns = names
+	WHERE f.import_id = read.import_id AND f.file = read.file;
+	-- Of the rows of a student with the same service those that are equal meet first.
+	EXECUTE format($query$
+		WITH old AS (
+			SELECT o.*, o.content[$2] AS service,
+				row_number() OVER (PARTITION BY o.id, o.content[$2] ORDER BY o.content) AS nth
+			FROM (SELECT t.id::integer AS id, ARRAY[%s] AS content
+				FROM %s t
+				WHERE %s AND t.id::integer IN (SELECT r.student_id FROM calpads.casemis_record r
+					WHERE r.import_id = $1 AND r.file = 'services' AND r.outcome = 'imported')) AS o
+		), new AS (
+			SELECT n.*, n.content[$2] AS service,
+				row_number() OVER (PARTITION BY n.id, n.content[$2] ORDER BY n.content) AS nth
+			FROM (SELECT r.student_id AS id, ARRAY[%s] AS content
+				FROM %s LEFT JOIN %2$s t ON false
+				WHERE r.import_id = $1 AND r.file = 'services' AND r.outcome = 'imported') AS n
+		)
+		INSERT INTO calpads.casemis_change (import_id, student_id, table_name, service, before, after)
+		SELECT $1, coalesce(o.id, n.id), 'csv', coalesce(o.service, n.service), o.content, n.content
+		FROM old o FULL JOIN new n ON n.id = o.id AND n.service = o.service AND n.nth = o.nth
+		WHERE o.content IS DISTINCT FROM n.content$query$,
+		old_values, csv, calpads.csv_year_condition(csv, year_start), new_values, calpads.casemis_source(read))
+	USING read.import_id, array_position(names, 'cd');
+END;
+$$;
+COMMENT ON FUNCTION calpads.note_csv_changes(calpads.casemis_import_file, date) IS 'writes down what the import changes in CSV, before it does';
+
+-- The services of the year go once for each student, before the first new one.
+CREATE FUNCTION calpads.write_csv(read calpads.casemis_import_file, year_start date) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+DECLARE
+	csv regclass := calpads.sis_table_name(NULL, 'csv')::regclass;
+	has_sequence boolean := EXISTS (SELECT FROM pg_attribute a
+		WHERE a.attrelid = csv AND a.attname = 'sq' AND NOT a.attisdropped);
+	names text;
+	expressions text;
+BEGIN
+	SELECT string_agg(format(', %I', c.sis_column), ''), string_agg(', ' || c.expression, '') INTO names, expressions
+	FROM calpads.casemis_service_columns(read, year_start) c;
+	EXECUTE format($query$
+		DELETE FROM %s t
+		WHERE %s AND t.id::integer IN (SELECT r.student_id FROM calpads.casemis_record r
+			WHERE r.import_id = $1 AND r.file = 'services' AND r.outcome = 'imported')$query$,
+		csv, calpads.csv_year_condition(csv, year_start))
+	USING read.import_id;
+	EXECUTE format($query$
+		INSERT INTO %1$s (id%2$s%3$s)
+		SELECT r.student_id%4$s%5$s
+		FROM %6$s LEFT JOIN %1$s t ON false%7$s
+		WHERE r.import_id = $1 AND r.file = 'services' AND r.outcome = 'imported'
+		ORDER BY r.record_no$query$,
+		csv, CASE WHEN has_sequence THEN ', sq' END, names,
+		CASE WHEN has_sequence THEN ', coalesce(m.last_sq, 0) + row_number() OVER (PARTITION BY r.student_id ORDER BY r.record_no)' END,
+		expressions, calpads.casemis_source(read),
+		CASE WHEN has_sequence THEN format(' LEFT JOIN (SELECT c.id::integer AS id, max(c.sq::integer) AS last_sq FROM %s c GROUP BY c.id) AS m '
+			'ON m.id = r.student_id', csv) END)
+	USING read.import_id;
+END;
+$$;
+COMMENT ON FUNCTION calpads.write_csv(calpads.casemis_import_file, date) IS
+	'replaces the services of the school year of the students whose services are imported';
+
+-- ---- reports ---------------------------------------------------------------------
+
+CREATE VIEW calpads.casemis_type_a_imported AS
+SELECT r.import_id, r.record_no AS original_line_number, r.ssid, r.student_id, r.first_name, r.last_name, r.birthdate, r.grade
+FROM calpads.casemis_record r
+WHERE r.file = 'students' AND r.outcome = 'imported';
+COMMENT ON VIEW calpads.casemis_type_a_imported IS
+	'students that were imported, as in CASEMIS_TypeA_ImportedRecords.csv; student_id is that of the SIS';
+
+CREATE VIEW calpads.casemis_type_a_unmatched AS
+SELECT r.import_id, r.record_no AS original_line_number, r.ssid, coalesce(r.special_education_id, r.local_student_id) AS student_id,
+	r.first_name, r.last_name, r.birthdate, r.grade, r.reason
+FROM calpads.casemis_record r
+WHERE r.file = 'students' AND r.outcome = 'unmatched';
+COMMENT ON VIEW calpads.casemis_type_a_unmatched IS
+	'students of the file who are not found in the SIS, as in CASEMIS_TypeA_UnmatchedRecords.csv, and why; student_id is that of the file';
+
+CREATE VIEW calpads.casemis_type_a_duplicates AS
+SELECT r.import_id, r.record_no AS original_line_number, r.ssid, r.first_name, r.last_name, r.birthdate, r.grade, r.reason
+FROM calpads.casemis_record r
+WHERE r.file = 'students' AND r.outcome = 'duplicate';
+COMMENT ON VIEW calpads.casemis_type_a_duplicates IS
+	'records of students who are in the file more than once, as in CASEMIS_TypeA_Duplicates.csv, and why; none is imported';
+
+CREATE VIEW calpads.casemis_type_a_not_in_file AS
+SELECT n.import_id, n.student_id, n.ssid, n.first_name, n.last_name, n.birthdate, n.grade
+FROM calpads.casemis_not_in_file n;
+COMMENT ON VIEW calpads.casemis_type_a_not_in_file IS
+	'special education students of the SIS whom a run did not touch, as in CASEMIS_TypeA_NotInFile.csv';
+
+CREATE VIEW calpads.casemis_type_b_imported AS
+SELECT r.import_id, r.record_no AS original_line_number, r.ssid, r.special_education_id AS student_id, r.service
+FROM calpads.casemis_record r
+WHERE r.file = 'services' AND r.outcome = 'imported';
+COMMENT ON VIEW calpads.casemis_type_b_imported IS
+	'services that were imported, as in CASEMIS_TypeB_ImportedRecords.csv; student_id is that of the file';
+
+CREATE VIEW calpads.casemis_type_b_unmatched AS
+SELECT r.import_id, r.record_no AS original_line_number, r.ssid, r.special_education_id AS student_id, r.service, r.reason
+FROM calpads.casemis_record r
+WHERE r.file = 'services' AND r.outcome = 'unmatched';
+COMMENT ON VIEW calpads.casemis_type_b_unmatched IS
+	'services whose students were not found or not imported, as in CASEMIS_TypeB_UnmatchedRecords.csv, and why';
+
+CREATE VIEW calpads.casemis_error AS
+SELECT r.import_id, r.file, r.record_no, r.line_no, r.wrong_column AS column_name, r.reason, r.ssid, r.cells
+FROM calpads.casemis_record r
+WHERE r.outcome = 'error';
+COMMENT ON VIEW calpads.casemis_error IS 'records in error: they are counted, not imported, and in none of the six reports';
+
+CREATE VIEW calpads.casemis_change_log AS
+SELECT c.import_id, c.student_id, c.table_name, c.service, v.column_name, v.before, v.after
+FROM calpads.casemis_change c
+	JOIN calpads.casemis_import_file f ON f.import_id = c.import_id
+		AND f.file = CASE c.table_name WHEN 'cse' THEN 'students' ELSE 'services' END
+	CROSS JOIN LATERAL unnest(f.sis_columns, c.before, c.after) AS v (column_name, before, after)
+WHERE v.before IS DISTINCT FROM v.after;
+COMMENT ON VIEW calpads.casemis_change_log IS
+	'what the runs changed in the SIS, a row for each column; service: the code of the row of CSV';
+
+CREATE FUNCTION calpads.csv_cell(value text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN CASE WHEN value ~ '[",\r\n]' THEN '"' || replace(value, '"', '""') || '"' ELSE coalesce(value, '') END;
+COMMENT ON FUNCTION calpads.csv_cell(text) IS 'a value as CSV has it: in quotes only where it must be';
+
+-- Names and order of the columns: spec/casemis.md section 5.
+CREATE FUNCTION calpads.casemis_report_form(OUT name text, OUT relation regclass, OUT header text, OUT columns text[])
+	RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	VALUES
+		('CASEMIS_TypeA_ImportedRecords.csv', 'calpads.casemis_type_a_imported'::regclass,
+			'OriginalLineNumber,SSID,StudentID,FirstName,LastName,Birthdate,Grade',
+			'{original_line_number,ssid,student_id,first_name,last_name,birthdate,grade}'::text[]),
+		('CASEMIS_TypeA_UnmatchedRecords.csv', 'calpads.casemis_type_a_unmatched',
+			'OriginalLineNumber,SSID,StudentID,FirstName,LastName,Birthdate,Grade',
+			'{original_line_number,ssid,student_id,first_name,last_name,birthdate,grade}'),
+		('CASEMIS_TypeA_Duplicates.csv', 'calpads.casemis_type_a_duplicates',
+			'OriginalLineNumber,SSID,FirstName,LastName,Birthdate,Grade',
+			'{original_line_number,ssid,first_name,last_name,birthdate,grade}'),
+		('CASEMIS_TypeA_NotInFile.csv', 'calpads.casemis_type_a_not_in_file',
+			'SSID,FirstName,LastName,Birthdate,Grade', '{ssid,first_name,last_name,birthdate,grade}'),
+		('CASEMIS_TypeB_ImportedRecords.csv', 'calpads.casemis_type_b_imported',
+			'OriginalLineNumber,SSID,StudentID,Service', '{original_line_number,ssid,student_id,service}'),
+		('CASEMIS_TypeB_UnmatchedRecords.csv', 'calpads.casemis_type_b_unmatched',
+			'OriginalLineNumber,SSID,StudentID,Service', '{original_line_number,ssid,student_id,service}')
+$$;
+COMMENT ON FUNCTION calpads.casemis_report_form() IS 'the six reports of an import: names, and the views with their rows';
+
+CREATE FUNCTION calpads.check_casemis_report(import_id bigint, name text) RETURNS void
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	closed calpads.casemis_import;
+BEGIN
+	SELECT i.* INTO closed FROM calpads.casemis_import i WHERE i.import_id = check_casemis_report.import_id;
+	IF closed.import_id IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'undefined_object',
+			MESSAGE = format('there is no import %s', coalesce(import_id::text, 'without a number')),
+			HINT = 'calpads.casemis_import lists them.';
+	ELSIF name IS NULL OR NOT EXISTS (SELECT FROM calpads.casemis_report_form() f WHERE f.name = check_casemis_report.name) THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('there is no report %L', name),
+			HINT = 'The reports are: ' || (SELECT string_agg(f.name, ', ') FROM calpads.casemis_report_form() f) || '.';
+	ELSIF closed.status <> 'succeeded' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('import %s has no reports', import_id),
+			DETAIL = format('Its status is %s.', closed.status),
+			HINT = 'calpads.casemis_message tells why.';
+	ELSIF closed.students_read > 0 AND NOT EXISTS (SELECT FROM calpads.casemis_record r
+			WHERE r.import_id = check_casemis_report.import_id) THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('the records of import %s are not kept any more', import_id),
+			HINT = 'calpads.casemis_profile.keep_imports says how many are.';
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.check_casemis_report(bigint, text) IS 'an error unless the import has the report';
+
+CREATE FUNCTION calpads.casemis_report(import_id bigint, name text) RETURNS text
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET datestyle = iso
+AS $$
+DECLARE
+	form record;
+	lines text;
+BEGIN
+	PERFORM calpads.check_casemis_report(import_id, name);
+	SELECT f.* INTO STRICT form FROM calpads.casemis_report_form() f WHERE f.name = casemis_report.name;
+	EXECUTE format('SELECT string_agg(concat(%s, chr(10)), '''' ORDER BY %I) FROM %s v WHERE v.import_id = $1',
+		(SELECT string_agg(format('calpads.csv_cell(v.%I::text)', c.name), ', '','', ' ORDER BY c.place)
+			FROM unnest(form.columns) WITH ORDINALITY AS c (name, place)),
+		CASE WHEN 'original_line_number' = ANY (form.columns) THEN 'original_line_number' ELSE 'student_id' END, form.relation)
+	INTO lines USING import_id;
+	RETURN concat(form.header, chr(10), lines);
+END;
+$$;
+COMMENT ON FUNCTION calpads.casemis_report(bigint, text) IS
+	'a report of an import as CSV, as COPY writes it, with a header: CASEMIS_TypeA_ImportedRecords.csv, …_UnmatchedRecords.csv, '
+	'…_Duplicates.csv, …_NotInFile.csv, CASEMIS_TypeB_ImportedRecords.csv or …_UnmatchedRecords.csv';
+
+-- ---- the mail --------------------------------------------------------------------
+
+-- Two less when the services are not imported (spec/casemis.md section 6).
+CREATE FUNCTION calpads.casemis_attachments(import_id bigint) RETURNS jsonb
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT jsonb_agg(jsonb_build_object('name', f.name, 'content',
+		translate(encode(convert_to(calpads.casemis_report(casemis_attachments.import_id, f.name), 'UTF8'), 'base64'), E'\n', '')))
+	FROM calpads.casemis_report_form() f
+	WHERE f.name LIKE 'CASEMIS_TypeA%' OR EXISTS (SELECT FROM calpads.casemis_import_file i
+		WHERE i.import_id = casemis_attachments.import_id AND i.file = 'services')
+$$;
+COMMENT ON FUNCTION calpads.casemis_attachments(bigint) IS 'the reports of an import as attachments of a mail';
+
+-- Nothing of a student: no messages about single records, and the reason of a
+-- failure only where it is about files, their transport or a table, because
+-- other messages of the server quote values.
+CREATE FUNCTION calpads.casemis_mail_body(closed calpads.casemis_import) RETURNS text
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT concat_ws(E'\n',
+		format('Special education import %s of profile %s: %s', closed.import_id, closed.profile, closed.status),
+		format('Completed %s (California time)', to_char(calpads.california_time(closed.finished_at), 'YYYY-MM-DD HH24:MI:SS')),
+		'',
+		CASE closed.status WHEN 'failed' THEN coalesce((SELECT format('Nothing was changed: %s.', concat_ws('. ', m.message, rtrim(m.detail, '.')))
+					FROM calpads.casemis_message m
+					WHERE m.import_id = closed.import_id AND m.sqlstate ~ '^(22P04|22021|55000|08|58)'),
+				'Nothing was changed. The reason is in calpads.casemis_message.')
+			WHEN 'skipped' THEN 'Nothing was changed, because the files are those of the last import.' END,
+		format(E'Students matched: %s\nStudents unmatched: %s\nStudents duplicate: %s\nStudents with errors: %s',
+			closed.students_matched, closed.students_unmatched, closed.students_duplicate, closed.students_error),
+		format(E'Services matched: %s\nServices unmatched: %s\nServices with errors: %s',
+			closed.services_matched, closed.services_unmatched, closed.services_error),
+		(SELECT E'\n' || string_agg('Warning: ' || concat_ws(': ', m.file, m.message, m.detail), E'\n' ORDER BY m.message_no)
+			FROM calpads.casemis_message m
+			WHERE m.import_id = closed.import_id AND m.severity = 'warning' AND m.record_no IS NULL)) || E'\n'
+$$;
+COMMENT ON FUNCTION calpads.casemis_mail_body(calpads.casemis_import) IS 'the text of the completion mail of a run: counts and warnings about files';
+
+-- A wrong address is no reason to leave the students as they were.
+CREATE FUNCTION calpads.mail_casemis_import(closed calpads.casemis_import, own calpads.casemis_profile) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF cardinality(own.recipients) = 0 THEN
+		RETURN;
+	END IF;
+	PERFORM calpads.queue_mail(own.recipients,
+		format('Special education import %s: %s, %s students matched, %s unmatched, %s duplicate, %s with errors', own.name,
+			closed.status, closed.students_matched, closed.students_unmatched, closed.students_duplicate, closed.students_error),
+		calpads.casemis_mail_body(closed),
+		CASE WHEN own.attach_reports AND closed.status = 'succeeded' THEN calpads.casemis_attachments(closed.import_id)
+			ELSE '[]' END);
+EXCEPTION
+	WHEN OTHERS THEN
+		IF SQLSTATE LIKE '40%' THEN
+			RAISE;
+		END IF;
+		PERFORM calpads.casemis_warn(closed.import_id, NULL, 'the mail was not queued', SQLERRM);
+END;
+$$;
+COMMENT ON FUNCTION calpads.mail_casemis_import(calpads.casemis_import, calpads.casemis_profile) IS
+	'queues the completion mail of a run for the recipients of its profile; when that fails the log of the run tells it';
+
+-- ---- a run -----------------------------------------------------------------------
+
+CREATE FUNCTION calpads.find_casemis_profile(profile text) RETURNS calpads.casemis_profile
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found calpads.casemis_profile;
+BEGIN
+	SELECT p.* INTO found FROM calpads.casemis_profile p WHERE p.name = profile;
+	IF found.name IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'undefined_object',
+			MESSAGE = format('there is no import profile %L', profile),
+			HINT = 'calpads.casemis_profile lists them; insert a row with a name to make one.';
+	END IF;
+	RETURN found;
+END;
+$$;
+COMMENT ON FUNCTION calpads.find_casemis_profile(text) IS 'the profile of that name, or an error';
+
+CREATE FUNCTION calpads.check_casemis_content(own calpads.casemis_profile, students bytea, services bytea) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF students IS NULL AND services IS NOT NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'null_value_not_allowed',
+			MESSAGE = 'services are given without students',
+			HINT = 'A service finds its student through the students file: give both.';
+	ELSIF students IS NULL AND own.location IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('profile "%s" has no location', own.name),
+			HINT = 'Set calpads.casemis_profile.location, or give the files'' content.';
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.check_casemis_content(calpads.casemis_profile, bytea, bytea) IS
+	'refuses a call from which it is not clear what to import';
+
+CREATE FUNCTION calpads.note_casemis_file(import_id bigint, file text, name text, content bytea) RETURNS void
+	LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	INSERT INTO calpads.casemis_import_file (import_id, file, file_name, size, sha256)
+	SELECT note_casemis_file.import_id, note_casemis_file.file, name, octet_length(content), encode(sha256(content), 'hex')
+	WHERE content IS NOT NULL
+$$;
+COMMENT ON FUNCTION calpads.note_casemis_file(bigint, text, text, bytea) IS 'records a file of a run; null: there is none';
+
+-- The services of an export that failed half-way are those of the day before:
+-- what cannot be told from the time of a file is told from its bytes.
+CREATE FUNCTION calpads.note_unchanged_files(import_id bigint, profile text) RETURNS boolean
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	last_import bigint := (SELECT max(i.import_id) FROM calpads.casemis_import i
+		WHERE i.profile = note_unchanged_files.profile AND i.status = 'succeeded' AND i.import_id < note_unchanged_files.import_id);
+	fresh bigint;
+	stale_services boolean;
+BEGIN
+	INSERT INTO calpads.casemis_message (import_id, severity, file, message)
+	SELECT f.import_id, 'warning', f.file, format('same file as import %s', max(e.import_id))
+	FROM calpads.casemis_import_file f
+		JOIN calpads.casemis_import_file e ON e.file = f.file AND e.sha256 = f.sha256
+		JOIN calpads.casemis_import i ON i.import_id = e.import_id
+	WHERE f.import_id = note_unchanged_files.import_id AND i.profile = note_unchanged_files.profile AND i.status = 'succeeded'
+		AND i.import_id < f.import_id
+	GROUP BY f.import_id, f.file
+	ORDER BY f.file DESC;
+	SELECT count(*) FILTER (WHERE e.sha256 IS DISTINCT FROM f.sha256), bool_or(e.sha256 = f.sha256) FILTER (WHERE f.file = 'services')
+		INTO fresh, stale_services
+	FROM calpads.casemis_import_file f
+		LEFT JOIN calpads.casemis_import_file e ON e.import_id = last_import AND e.file = f.file
+	WHERE f.import_id = note_unchanged_files.import_id;
+	IF fresh > 0 AND stale_services THEN
+		PERFORM calpads.casemis_warn(import_id, 'services', 'the students file is new, but the services file is that of the last import');
+	END IF;
+	RETURN fresh = 0;
+END;
+$$;
+COMMENT ON FUNCTION calpads.note_unchanged_files(bigint, text) IS
+	'logs which files of a run were imported before by the profile; gives true when all are those of its last successful run';
+
+-- Special education students of the SIS who were not touched today, and who
+-- have not left (spec/casemis.md section 5).
+CREATE FUNCTION calpads.note_not_in_file(import_id bigint) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+DECLARE
+	cse regclass := calpads.sis_table_name(NULL, 'cse')::regclass;
+	stu regclass := calpads.sis_table_name(NULL, 'stu')::regclass;
+BEGIN
+	EXECUTE format($query$
+		INSERT INTO calpads.casemis_not_in_file (import_id, student_id, ssid, first_name, last_name, birthdate, grade)
+		SELECT DISTINCT ON (s.id::integer) $1, s.id::integer, nullif(btrim(s.cid::text), ''), btrim(s.fn::text), btrim(s.ln::text),
+			s.bd, btrim(s.gr::text)
+		FROM %s AS s
+		WHERE NOT %s AND s.id::integer IN (
+			SELECT t.id::integer FROM %s AS t
+			WHERE NOT %s AND btrim(t.di::text) <> '' AND t.lu IS DISTINCT FROM $2 AND (t.xd IS NULL OR t.xd > $2))
+		ORDER BY s.id::integer, s.sc$query$,
+		calpads.sis_source(NULL, 'stu'), calpads.deleted_expression(stu, 's'),
+		calpads.sis_source(NULL, 'cse'), calpads.deleted_expression(cse, 't'))
+	USING import_id, calpads.today();
+END;
+$$;
+COMMENT ON FUNCTION calpads.note_not_in_file(bigint) IS 'records the special education students of the SIS that a run did not touch';
+
+CREATE FUNCTION calpads.read_casemis_files(import_id bigint, own calpads.casemis_profile, students bytea, services bytea)
+	RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	read calpads.casemis_import_file;
+BEGIN
+	read := calpads.read_casemis_file(import_id, 'students', own, students);
+	PERFORM calpads.skip_older_records(read);
+	PERFORM calpads.match_casemis_students(read);
+	PERFORM calpads.warn_of_names(read);
+	IF NOT EXISTS (SELECT FROM calpads.casemis_record r WHERE r.import_id = read.import_id AND r.file = 'students') THEN
+		PERFORM calpads.casemis_warn(import_id, 'students', 'the students file has no records');
+	END IF;
+	IF services IS NOT NULL THEN
+		read := calpads.read_casemis_file(import_id, 'services', own, services);
+		PERFORM calpads.match_casemis_services(read);
+	END IF;
+	INSERT INTO calpads.casemis_message (import_id, severity, file, message, detail)
+	SELECT r.import_id, 'warning', r.file, 'records were passed over: ' || r.reason, format('%s records', count(*))
+	FROM calpads.casemis_record r
+	WHERE r.import_id = read.import_id AND r.outcome = 'skipped'
+	GROUP BY r.import_id, r.file, r.reason
+	ORDER BY r.file DESC, r.reason;
+END;
+$$;
+COMMENT ON FUNCTION calpads.read_casemis_files(bigint, calpads.casemis_profile, bytea, bytea) IS
+	'reads the files of a run and finds the students of all records; changes nothing in the SIS';
+
+CREATE FUNCTION calpads.casemis_year_start(own calpads.casemis_profile) RETURNS date
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+	RETURN coalesce(make_date(left(own.academic_year, 4)::integer, 7, 1), calpads.school_year_start(calpads.today()));
+COMMENT ON FUNCTION calpads.casemis_year_start(calpads.casemis_profile) IS 'July 1 of the school year whose services are replaced';
+
+CREATE FUNCTION calpads.note_casemis_changes(import_id bigint, own calpads.casemis_profile) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	read calpads.casemis_import_file;
+BEGIN
+	FOR read IN SELECT f.* FROM calpads.casemis_import_file f WHERE f.import_id = note_casemis_changes.import_id LOOP
+		IF read.file = 'students' THEN
+			PERFORM calpads.check_sis_writable(calpads.sis_table_name(NULL, 'cse')::regclass);
+			PERFORM calpads.warn_of_targets(read, 'cse');
+			PERFORM calpads.warn_of_conversions(read);
+			PERFORM calpads.note_cse_changes(read);
+		ELSE
+			PERFORM calpads.check_sis_writable(calpads.sis_table_name(NULL, 'csv')::regclass);
+			PERFORM calpads.warn_of_targets(read, 'csv');
+			PERFORM calpads.note_csv_changes(read, calpads.casemis_year_start(own));
+		END IF;
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION calpads.note_casemis_changes(bigint, calpads.casemis_profile) IS 'writes down what a run is about to change in the SIS';
+
+CREATE FUNCTION calpads.write_casemis_changes(import_id bigint, own calpads.casemis_profile) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	read calpads.casemis_import_file;
+BEGIN
+	FOR read IN SELECT f.* FROM calpads.casemis_import_file f WHERE f.import_id = write_casemis_changes.import_id
+		ORDER BY f.file DESC
+	LOOP
+		IF read.file = 'students' THEN
+			PERFORM calpads.write_cse(read);
+		ELSE
+			PERFORM calpads.write_csv(read, calpads.casemis_year_start(own));
+		END IF;
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION calpads.write_casemis_changes(bigint, calpads.casemis_profile) IS 'writes the imported records of a run to the SIS';
+
+CREATE FUNCTION calpads.close_casemis_import(import_id bigint, profile text, status text, started_at timestamptz)
+	RETURNS calpads.casemis_import
+	LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	INSERT INTO calpads.casemis_import (import_id, profile, status, students_read, students_matched, students_unmatched,
+		students_duplicate, students_error, services_read, services_matched, services_unmatched, services_error, started_at, finished_at)
+	SELECT close_casemis_import.import_id, close_casemis_import.profile, close_casemis_import.status,
+		count(*) FILTER (WHERE r.file = 'students'),
+		count(*) FILTER (WHERE r.file = 'students' AND r.outcome = 'imported'),
+		count(*) FILTER (WHERE r.file = 'students' AND r.outcome = 'unmatched'),
+		count(*) FILTER (WHERE r.file = 'students' AND r.outcome = 'duplicate'),
+		count(*) FILTER (WHERE r.file = 'students' AND r.outcome = 'error'),
+		count(*) FILTER (WHERE r.file = 'services'),
+		count(*) FILTER (WHERE r.file = 'services' AND r.outcome = 'imported'),
+		count(*) FILTER (WHERE r.file = 'services' AND r.outcome = 'unmatched'),
+		count(*) FILTER (WHERE r.file = 'services' AND r.outcome = 'error'),
+		close_casemis_import.started_at, clock_timestamp()
+	FROM calpads.casemis_record r
+	WHERE r.import_id = close_casemis_import.import_id AND r.outcome <> 'skipped'
+	RETURNING *
+$$;
+COMMENT ON FUNCTION calpads.close_casemis_import(bigint, text, text, timestamptz) IS 'records a run with its counts';
+
+CREATE FUNCTION calpads.forget_casemis_records(profile text, keep integer) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	old bigint[] := ARRAY(SELECT i.import_id FROM calpads.casemis_import i
+		WHERE i.profile = forget_casemis_records.profile AND i.status = 'succeeded'
+		ORDER BY i.import_id DESC OFFSET keep);
+BEGIN
+	DELETE FROM calpads.casemis_record r WHERE r.import_id = ANY (old);
+	DELETE FROM calpads.casemis_change c WHERE c.import_id = ANY (old);
+	DELETE FROM calpads.casemis_not_in_file n WHERE n.import_id = ANY (old);
+	DELETE FROM calpads.casemis_message m WHERE m.import_id = ANY (old) AND m.record_no IS NOT NULL;
+END;
+$$;
+COMMENT ON FUNCTION calpads.forget_casemis_records(text, integer) IS
+	'deletes the records, but not the counts, of all runs of a profile before the newest so many';
+
+CREATE FUNCTION calpads.import_casemis(import_id bigint, own calpads.casemis_profile, students bytea, services bytea,
+	started_at timestamptz) RETURNS calpads.casemis_import
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	closed calpads.casemis_import;
+	unchanged boolean;
+BEGIN
+	PERFORM calpads.note_casemis_file(import_id, 'students', own.students_file, students);
+	PERFORM calpads.note_casemis_file(import_id, 'services', own.services_file, services);
+	unchanged := calpads.note_unchanged_files(import_id, own.name);
+	IF NOT (unchanged AND own.skip_unchanged) THEN
+		PERFORM calpads.read_casemis_files(import_id, own, students, services);
+		PERFORM calpads.note_casemis_changes(import_id, own);
+		PERFORM calpads.write_casemis_changes(import_id, own);
+		PERFORM calpads.note_not_in_file(import_id);
+	END IF;
+	closed := calpads.close_casemis_import(import_id, own.name,
+		CASE WHEN unchanged AND own.skip_unchanged THEN 'skipped' ELSE 'succeeded' END, started_at);
+	PERFORM calpads.forget_casemis_records(own.name, own.keep_imports);
+	PERFORM calpads.mail_casemis_import(closed, own);
+	RETURN closed;
+END;
+$$;
+COMMENT ON FUNCTION calpads.import_casemis(bigint, calpads.casemis_profile, bytea, bytea, timestamptz) IS
+	'imports files whose bytes are there; part of calpads.casemis_run()';
+
+CREATE FUNCTION calpads.casemis_students_wanted(own calpads.casemis_profile, students bytea) RETURNS bytea
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF students IS NULL THEN
+		RETURN calpads.fetch_file(own.location, own.students_file);
+	END IF;
+	RETURN students;
+END;
+$$;
+COMMENT ON FUNCTION calpads.casemis_students_wanted(calpads.casemis_profile, bytea) IS
+	'the bytes of the students file of a run, fetched when they are not given';
+
+CREATE FUNCTION calpads.casemis_services_wanted(import_id bigint, own calpads.casemis_profile, students_given boolean, services bytea)
+	RETURNS bytea
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF NOT own.services THEN
+		IF services IS NOT NULL THEN
+			PERFORM calpads.casemis_warn(import_id, 'services', 'the services were not imported, because the profile does not say so',
+				'calpads.casemis_profile.services is false.');
+		END IF;
+		RETURN NULL;
+	ELSIF services IS NULL AND students_given THEN
+		PERFORM calpads.casemis_warn(import_id, 'services', 'no services were given, so those of the SIS stay as they are');
+	ELSIF services IS NULL THEN
+		RETURN calpads.fetch_file(own.location, own.services_file);
+	END IF;
+	RETURN services;
+END;
+$$;
+COMMENT ON FUNCTION calpads.casemis_services_wanted(bigint, calpads.casemis_profile, boolean, bytea) IS
+	'the bytes of the services file of a run, fetched when the students file was; null: services are not imported';
+
+/*
+ * One run.  What goes wrong inside is undone as a whole and leaves a run with
+ * the status failed and its reason, so that a night without an import is seen;
+ * a wrong call is an error.  A conflict with another transaction is an error
+ * too: the caller's transaction has to be tried again.
+ */
+CREATE FUNCTION calpads.casemis_run(profile text, students bytea DEFAULT NULL, services bytea DEFAULT NULL)
+	RETURNS calpads.casemis_import
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	own calpads.casemis_profile := calpads.find_casemis_profile(profile);
+	own_import bigint;
+	started timestamptz;
+	closed calpads.casemis_import;
+	state text;
+	message text;
+	detail text;
+	hint text;
+BEGIN
+	PERFORM calpads.check_casemis_content(own, students, services);
+	PERFORM calpads.lock_process('CASEMIS', calpads.setting('sis_schema'));
+	started := clock_timestamp();
+	own_import := nextval('calpads.casemis_import_import_id_seq');
+	BEGIN
+		RETURN calpads.import_casemis(own_import, own, calpads.casemis_students_wanted(own, students),
+			calpads.casemis_services_wanted(own_import, own, students IS NOT NULL, services), started);
+	EXCEPTION
+		WHEN OTHERS THEN
+			GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL,
+				hint = PG_EXCEPTION_HINT;
+			IF state LIKE '40%' THEN
+				RAISE;
+			END IF;
+	END;
+	INSERT INTO calpads.casemis_message (import_id, severity, message, detail, hint, sqlstate)
+	VALUES (own_import, 'error', message, nullif(detail, ''), nullif(hint, ''), state);
+	closed := calpads.close_casemis_import(own_import, own.name, 'failed', started);
+	PERFORM calpads.mail_casemis_import(closed, own);
+	RAISE WARNING USING
+		ERRCODE = state,
+		MESSAGE = format('special education import %s failed: %s', own_import, message),
+		HINT = format('Nothing was changed. Details: SELECT * FROM calpads.casemis_message WHERE import_id = %s;', own_import);
+	RETURN closed;
+END;
+$$;
+COMMENT ON FUNCTION calpads.casemis_run(text, bytea, bytea) IS
+	'imports the special education files of a profile into CSE and CSV, in one transaction: the given bytes, else the files at '
+	'the profile''s location; a run that fails changes nothing and is recorded as failed';
+
+/*
+ * The dry run reads and compares as a run does, and takes back what it has
+ * written down; the rows that were returned stay.
+ */
+CREATE FUNCTION calpads.casemis_preview(
+	profile text,
+	students bytea DEFAULT NULL,
+	services bytea DEFAULT NULL,
+	OUT student_id integer,
+	OUT table_name text,
+	OUT service text,
+	OUT column_name text,
+	OUT before text,
+	OUT after text
+) RETURNS SETOF record
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	own calpads.casemis_profile := calpads.find_casemis_profile(profile);
+	-- No run has this number.
+	preview CONSTANT bigint := 0;
+	students_content bytea;
+	services_content bytea;
+	closed calpads.casemis_import;
+BEGIN
+	PERFORM calpads.check_casemis_content(own, students, services);
+	PERFORM calpads.lock_process('CASEMIS', calpads.setting('sis_schema'));
+	BEGIN
+		students_content := calpads.casemis_students_wanted(own, students);
+		services_content := calpads.casemis_services_wanted(preview, own, students IS NOT NULL, services);
+		PERFORM calpads.note_casemis_file(preview, 'students', own.students_file, students_content);
+		PERFORM calpads.note_casemis_file(preview, 'services', own.services_file, services_content);
+		PERFORM calpads.read_casemis_files(preview, own, students_content, services_content);
+		PERFORM calpads.note_casemis_changes(preview, own);
+		RETURN QUERY
+			SELECT c.student_id, c.table_name::text, c.service, c.column_name, c.before, c.after
+			FROM calpads.casemis_change_log c
+			WHERE c.import_id = preview
+			ORDER BY c.student_id, c.table_name, c.service, c.column_name COLLATE "C", c.before, c.after;
+		closed := calpads.close_casemis_import(preview, own.name, 'succeeded', clock_timestamp());
+		RAISE SQLSTATE 'CALP0';
+	EXCEPTION
+		WHEN SQLSTATE 'CALP0' THEN NULL;
+	END;
+	RAISE NOTICE USING
+		MESSAGE = format('students: %s read, %s would be imported, %s unmatched, %s duplicate, %s with errors', closed.students_read,
+			closed.students_matched, closed.students_unmatched, closed.students_duplicate, closed.students_error),
+		DETAIL = format('Services: %s read, %s would be imported, %s unmatched, %s with errors.', closed.services_read,
+			closed.services_matched, closed.services_unmatched, closed.services_error);
+END;
+$$;
+COMMENT ON FUNCTION calpads.casemis_preview(text, bytea, bytea) IS
+	'what calpads.casemis_run() would change in CSE and CSV, a row for each column, without changing anything; before null '
+	'throughout: a new row, after null throughout: a service that goes';
 
 -- ---------------------------------------------------------------------------
 -- 14. The sample district

@@ -11,6 +11,7 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -59,6 +60,47 @@ calpads_server_file(PG_FUNCTION_ARGS)
 
 /* ---- rows ----------------------------------------------------------------- */
 
+/*
+ * One encoding for the whole file: a line that happens to be valid UTF-8 does
+ * not make the others so (spec/casemis.md section 2).
+ */
+static ReaderEncoding
+guess_encoding(const bytea *content)
+{
+	return pg_verify_mbstr(PG_UTF8, VARDATA_ANY(content), VARSIZE_ANY_EXHDR(content), true)
+		? ENCODING_UTF8
+		: ENCODING_WINDOWS_1252;
+}
+
+PG_FUNCTION_INFO_V1(calpads_detected_encoding);
+
+/* calpads.detected_encoding(content bytea) → text: UTF8 or WIN1252, as read_rows reads the bytes */
+Datum
+calpads_detected_encoding(PG_FUNCTION_ARGS)
+{
+	ReaderEncoding encoding = guess_encoding(PG_GETARG_BYTEA_PP(0));
+
+	PG_RETURN_TEXT_P(cstring_to_text(encoding == ENCODING_UTF8 ? "UTF8" : "WIN1252"));
+}
+
+/* Lines that end in carriage returns alone, as old spreadsheets write them, end in line feeds. */
+static bytea *
+with_line_feeds(bytea *content)
+{
+	Size		size = VARSIZE_ANY_EXHDR(content);
+	bytea	   *copy;
+
+	if (memchr(VARDATA_ANY(content), '\n', size) != NULL ||
+		memchr(VARDATA_ANY(content), '\r', size) == NULL)
+		return content;
+	copy = palloc(size + VARHDRSZ);
+	SET_VARSIZE(copy, size + VARHDRSZ);
+	memcpy(VARDATA(copy), VARDATA_ANY(content), size);
+	for (char *at = VARDATA(copy); (at = memchr(at, '\r', VARDATA(copy) + size - at)) != NULL;)
+		*at = '\n';
+	return copy;
+}
+
 /* The separator that the first line has most of. */
 static FileFormat
 guess_format(const char *bytes, size_t size)
@@ -70,7 +112,7 @@ guess_format(const char *bytes, size_t size)
 
 	while (at < size && (bytes[at] == '\r' || bytes[at] == '\n'))
 		at++;
-	for (; at < size && bytes[at] != '\n'; at++)
+	for (; at < size && bytes[at] != '\r' && bytes[at] != '\n'; at++)
 	{
 		carets += bytes[at] == '^';
 		tabs += bytes[at] == '\t';
@@ -147,11 +189,11 @@ read_rows(FunctionCallInfo fcinfo, FileFormat format)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	bytea	   *content = PG_GETARG_BYTEA_PP(1);
+	bytea	   *content = with_line_feeds(PG_GETARG_BYTEA_PP(1));
 	Layout	   *layout = make_layout(name, format);
 	FileSource *source = file_source_from_bytes(name, VARDATA_ANY(content), VARSIZE_ANY_EXHDR(content));
-	ServerReader *reader = server_reader_open(layout, current_academic_year(), ENCODING_AUTO, source,
-											  file_source_read, source);
+	ServerReader *reader = server_reader_open(layout, current_academic_year(), guess_encoding(content),
+											  source, file_source_read, source);
 	MemoryContext row_context = AllocSetContextCreate(CurrentMemoryContext, "calpads row",
 													  ALLOCSET_DEFAULT_SIZES);
 	Record		record;
