@@ -22,6 +22,7 @@
 --  14. Mail, files from other servers, and the schedule
 --  14a. Student programs from Illuminate: programs.txt
 --  13b. Student information (SINF): what CALPADS holds, what changed, and files
+--  13c. SSID identifiers: request, match, update, load, replace
 --  14. The sample district
 --  15. Privileges: nothing for PUBLIC, two roles' worth on request
 
@@ -286,6 +287,21 @@ COMMENT ON COLUMN calpads.casemis_target.conversion IS
 COMMENT ON COLUMN calpads.casemis_target.note IS 'what is not confirmed';
 COMMENT ON COLUMN calpads.casemis_target.builtin IS 'shipped with the extension; false: the district''s own';
 
+CREATE TABLE calpads.ssid_column (
+	layout text COLLATE "C" NOT NULL,
+	name text COLLATE "C" NOT NULL,
+	alias text COLLATE "C" CHECK (alias ~ '^[a-z0-9]+$'),
+	builtin boolean NOT NULL DEFAULT false,
+	PRIMARY KEY (layout, alias)
+);
+COMMENT ON TABLE calpads.ssid_column IS
+	'names that columns of the SSID files have beside the labels of their layouts [proposal]';
+COMMENT ON COLUMN calpads.ssid_column.layout IS 'ssid_match_result, ssid_extract or ssid_replacement';
+COMMENT ON COLUMN calpads.ssid_column.name IS
+	'field of the layout, or candidate_last_name, candidate_first_name, candidate_birth_date, candidate_gender';
+COMMENT ON COLUMN calpads.ssid_column.alias IS 'the name in a header row, its letters and digits in lower case';
+COMMENT ON COLUMN calpads.ssid_column.builtin IS 'shipped with the extension; false: the district''s own';
+
 /*
  * Makes room for a row of the district: the shipped row with the same key
  * goes, and a shipped row that is changed becomes the district's.  It also
@@ -355,6 +371,10 @@ CREATE TRIGGER prefer_own_insert BEFORE INSERT ON calpads.casemis_target
 	FOR EACH ROW WHEN (NOT NEW.builtin) EXECUTE FUNCTION calpads.prefer_own_row('layout', 'field', 'sis_table', 'sis_column', 'condition');
 CREATE TRIGGER prefer_own_update BEFORE UPDATE ON calpads.casemis_target
 	FOR EACH ROW EXECUTE FUNCTION calpads.prefer_own_row('layout', 'field', 'sis_table', 'sis_column', 'condition');
+CREATE TRIGGER prefer_own_insert BEFORE INSERT ON calpads.ssid_column
+	FOR EACH ROW WHEN (NOT NEW.builtin) EXECUTE FUNCTION calpads.prefer_own_row('layout', 'alias');
+CREATE TRIGGER prefer_own_update BEFORE UPDATE ON calpads.ssid_column
+	FOR EACH ROW EXECUTE FUNCTION calpads.prefer_own_row('layout', 'alias');
 
 SELECT pg_catalog.pg_extension_config_dump('calpads.layout', 'WHERE NOT builtin');
 SELECT pg_catalog.pg_extension_config_dump('calpads.layout_field', 'WHERE NOT builtin');
@@ -366,6 +386,7 @@ SELECT pg_catalog.pg_extension_config_dump('calpads.rejection_column', 'WHERE NO
 SELECT pg_catalog.pg_extension_config_dump('calpads.logged_field', 'WHERE NOT builtin');
 SELECT pg_catalog.pg_extension_config_dump('calpads.casemis_header', 'WHERE NOT builtin');
 SELECT pg_catalog.pg_extension_config_dump('calpads.casemis_target', 'WHERE NOT builtin');
+SELECT pg_catalog.pg_extension_config_dump('calpads.ssid_column', 'WHERE NOT builtin');
 
 /*
  * Replaces the shipped rows of one table by its file.  The file's header must
@@ -414,7 +435,7 @@ BEGIN
 	RETURN QUERY
 		SELECT reference_table, calpads.refresh_reference_table(reference_table)
 		FROM unnest(ARRAY['layout', 'layout_field', 'codeset', 'code', 'valid_combination', 'sis_table', 'rule', 'rejection_column',
-			'logged_field', 'casemis_header', 'casemis_target'])
+			'logged_field', 'casemis_header', 'casemis_target', 'ssid_column'])
 			AS reference_table;
 END;
 $$;
@@ -1976,15 +1997,14 @@ COMMENT ON FUNCTION calpads.problem(text, text, text, text, text) IS
 	'a sentence, and the table and column of the SIS where it is mended';
 
 /*
- * The mapping views: one row each, with @schema@ in place of the name of the
- * SIS schema, before a table's name alone or with AS and an alias.  They are
- * made by create_sis_schema() and renewed by refresh_sis_views(); a district may put views of its own in their place.
+ * The definition of the mapping views senr and senr_without_ssid, which differ
+ * in the students they take: those whose row of STU meets the condition.
  */
-CREATE FUNCTION calpads.mapping_view() RETURNS TABLE (name text, description text, definition text)
+CREATE FUNCTION calpads.senr_mapping_view(student_condition text) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $function$
-VALUES ('senr', 'what CALPADS should hold of the enrollments (SENR), according to the student information system', $view$
+SELECT replace($view$
 /*
  * SENR as the SIS sees it.  Sections are those of spec/aeries_logic.md.
  *
@@ -2418,7 +2438,8 @@ legal_name AS MATERIALIZED (
 	ORDER BY lsi.id, lsi.lln, lsi.lfn
 ),
 -- The person: LSI where it is filled, else STU.  Without an SSID there is
--- nothing to compare; those students go through the SSID request.
+-- nothing to compare; those students go through the SSID request, which has a
+-- view of its own.
 local_person AS (
 	SELECT stu.sc, stu.sn, stu.id,
 		btrim(stu.cid::text) AS ssid,
@@ -2436,7 +2457,7 @@ local_person AS (
 		nullif(upper(btrim(stu.bcu::text) COLLATE "C"), '') AS local_birth_country
 	FROM @schema@.stu
 	LEFT JOIN legal_name ON legal_name.id = stu.id
-	WHERE stu.del IS NOT TRUE AND btrim(stu.cid::text) <> ''
+	WHERE stu.del IS NOT TRUE AND @student_condition@
 ),
 person AS (
 	SELECT local_person.*,
@@ -2577,7 +2598,25 @@ SELECT
 				'XRF: code translations STU.IT, or ENR.IT') END
 		), '$[*] ? (@ != null)') END AS problems
 FROM record
-$view$),
+$view$, '@student_condition@', student_condition);
+$function$;
+COMMENT ON FUNCTION calpads.senr_mapping_view(text) IS
+	'definition of the mapping views senr and senr_without_ssid, for calpads.mapping_view()';
+
+/*
+ * The mapping views: one row each, with @schema@ in place of the name of the
+ * SIS schema, before a table's name alone or with AS and an alias.  They are
+ * made by create_sis_schema() and renewed by refresh_sis_views(); a district may put views of its own in their place.
+ */
+CREATE FUNCTION calpads.mapping_view() RETURNS TABLE (name text, description text, definition text)
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $function$
+VALUES
+('senr', 'what CALPADS should hold of the enrollments (SENR), according to the student information system',
+	calpads.senr_mapping_view('btrim(stu.cid::text) <> ''''')),
+('senr_without_ssid', 'the enrollments of students who have no SSID yet, for calpads.create_ssid_request()',
+	calpads.senr_mapping_view('(btrim(stu.cid::text) ~ ''^0*$'' OR stu.cid IS NULL)')),
 ('sprg', 'what CALPADS should hold of the student programs (SPRG), according to the student information system',
 	calpads.sprg_mapping_view()),
 ('sela', 'what CALPADS should hold of the language status (SELA), according to the student information system',
@@ -3191,6 +3230,29 @@ SELECT pg_catalog.pg_extension_config_dump('calpads.batch_held', '');
 SELECT pg_catalog.pg_extension_config_dump('calpads.batch_warning', '');
 SELECT pg_catalog.pg_extension_config_dump('calpads.protected_ssid', '');
 
+-- Written by apply_ssid_replacement(); nothing that was loaded or posted is
+-- changed, it only counts under another SSID.  Chains are resolved.
+CREATE TABLE calpads.ssid_replacement (
+	retired_ssid text COLLATE "C" PRIMARY KEY,
+	replacement_ssid text COLLATE "C" NOT NULL,
+	load_id bigint NOT NULL,
+	applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	applied_by text NOT NULL DEFAULT session_user
+);
+COMMENT ON TABLE calpads.ssid_replacement IS
+	'retired SSIDs under which CALPADS'' records were loaded or posted, and the SSIDs under which it holds them now';
+COMMENT ON COLUMN calpads.ssid_replacement.load_id IS 'the Replacement SSIDs extract: calpads.load';
+SELECT pg_catalog.pg_extension_config_dump('calpads.ssid_replacement', '');
+
+CREATE FUNCTION calpads.line_with_ssid(line text, ssid text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(regexp_replace(line, '^((?:[^^]*\^){7})[^^]*', '\1' || ssid), line)
+$$;
+COMMENT ON FUNCTION calpads.line_with_ssid(text, text) IS
+	'a record line with another SSID, the eighth field; null leaves the line as it is';
+
 -- A record line in the shape of the layout.
 CREATE FUNCTION calpads.senr_record(line text) RETURNS SETOF calpads.senr
 	LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
@@ -3237,7 +3299,9 @@ COMMENT ON FUNCTION calpads.senr_record(text) IS 'the fields of a SENR record li
 
 -- The rows of ODS loads, overlaid with the records of files in the order of
 -- the array: of a key the last file counts, and a D takes the row away
--- (DESIGN section 1; spec/senr.md section 4).  A body without a search_path of
+-- (DESIGN section 1; spec/senr.md section 4).  Replaced SSIDs count as their
+-- replacements, and where that brings two rows of one key together, the one
+-- that had the replacement all along counts.  A body without a search_path of
 -- its own, so that the planner can look inside; the arguments are read by
 -- sub-selects, so that they are worked out once.
 CREATE FUNCTION calpads.senr_picture(loads bigint[], files bigint[])
@@ -3281,18 +3345,22 @@ CREATE FUNCTION calpads.senr_picture(loads bigint[], files bigint[])
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	WITH posted AS (
-		SELECT DISTINCT ON (t.load_id, r.key)
+		SELECT DISTINCT ON (t.load_id, k.school_of_attendance, k.ssid, k.enrollment_start_date)
 			t.load_id,
-			split_part(r.key, '^', 1) COLLATE "C" AS school_of_attendance,
-			r.ssid,
-			to_date(split_part(r.key, '^', 3), 'YYYYMMDD') AS enrollment_start_date,
+			k.school_of_attendance,
+			k.ssid,
+			k.enrollment_start_date,
 			r.transaction_type,
 			r.line
 		FROM unnest(files) WITH ORDINALITY AS o (file_id, place)
 			JOIN calpads.extract_file f ON f.file_id = o.file_id
 			JOIN calpads.batch t ON t.batch_id = f.batch_id
 			JOIN calpads.extract_record r ON r.file_id = f.file_id
-		ORDER BY t.load_id, r.key, o.place DESC
+			LEFT JOIN calpads.ssid_replacement m ON m.retired_ssid = r.ssid
+			CROSS JOIN LATERAL (SELECT split_part(r.key, '^', 1) COLLATE "C" AS school_of_attendance,
+				coalesce(m.replacement_ssid, r.ssid) AS ssid,
+				to_date(split_part(r.key, '^', 3), 'YYYYMMDD') AS enrollment_start_date) AS k
+		ORDER BY t.load_id, k.school_of_attendance, k.ssid, k.enrollment_start_date, o.place DESC
 	)
 	SELECT
 		'SENR',
@@ -3302,7 +3370,7 @@ BEGIN ATOMIC
 		b.school_of_attendance,
 		b.school_of_attendance_nps,
 		b.academic_year_id,
-		b.ssid,
+		coalesce(m.replacement_ssid, b.ssid),
 		b.local_student_id,
 		b.student_legal_first_name,
 		b.student_legal_middle_name,
@@ -3331,13 +3399,22 @@ BEGIN ATOMIC
 		b.adult_age_students_with_disabilities_in_transition_status,
 		b.graduation_exemption_indicator,
 		b.load_id
-	FROM calpads.senr_baseline b
+	FROM calpads.senr_baseline b LEFT JOIN calpads.ssid_replacement m ON m.retired_ssid = b.ssid
 	WHERE b.load_id = ANY ((SELECT loads)::bigint[])
 		-- NOT IN, because its hash table is there whatever the planner believes of
 		-- tables that were filled a minute ago; no part of a key is ever null.
-		AND (b.load_id, b.ssid, b.school_of_attendance, b.enrollment_start_date) NOT IN (
+		AND (b.load_id, coalesce(m.replacement_ssid, b.ssid), b.school_of_attendance, b.enrollment_start_date) NOT IN (
 			SELECT p.load_id, p.ssid, p.school_of_attendance, p.enrollment_start_date
 			FROM posted p)
+		AND (m.retired_ssid IS NULL OR (b.load_id, b.line_no) NOT IN (
+			SELECT o.load_id, o.line_no
+			FROM (SELECT n.load_id, n.line_no, row_number() OVER (PARTITION BY n.load_id,
+						coalesce(x.replacement_ssid, n.ssid), n.school_of_attendance, n.enrollment_start_date
+						ORDER BY x.retired_ssid IS NOT NULL, n.line_no) AS place
+				FROM calpads.senr_baseline n LEFT JOIN calpads.ssid_replacement x ON x.retired_ssid = n.ssid
+				WHERE n.ssid IN (SELECT e.retired_ssid FROM calpads.ssid_replacement e
+					UNION ALL SELECT e.replacement_ssid FROM calpads.ssid_replacement e)) AS o
+			WHERE o.place > 1))
 	UNION ALL
 	SELECT
 		'SENR',
@@ -3347,7 +3424,7 @@ BEGIN ATOMIC
 		r.school_of_attendance,
 		r.school_of_attendance_nps,
 		r.academic_year_id,
-		r.ssid,
+		p.ssid,
 		r.local_student_id,
 		r.student_legal_first_name,
 		r.student_legal_middle_name,
@@ -3577,12 +3654,13 @@ SELECT
 	b.load_id
 FROM calpads.senr_baseline b
 WHERE b.load_id = ANY ((SELECT calpads.current_loads('SENR'))::bigint[]);
-COMMENT ON VIEW calpads.loaded_senr IS 'the last ODS loads of SENR as they were loaded, without what was posted since';
+COMMENT ON VIEW calpads.loaded_senr IS 'the last ODS loads of SENR as they were loaded, without what was posted since and with the SSIDs of then';
 
 CREATE FUNCTION calpads.picture_relation(process text) RETURNS regclass
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
-	RETURN CASE WHEN process = 'SENR' AND calpads.posted_files('SENR') IS NULL THEN 'calpads.loaded_senr'
+	RETURN CASE WHEN process = 'SENR' AND calpads.posted_files('SENR') IS NULL
+			AND NOT EXISTS (SELECT FROM calpads.ssid_replacement) THEN 'calpads.loaded_senr'
 		ELSE format('calpads.ods_%s', lower(process)) END;
 COMMENT ON FUNCTION calpads.picture_relation(text) IS 'the view that is read for what CALPADS holds of a process';
 
@@ -3772,11 +3850,12 @@ AS $$
 	UNION ALL
 	SELECT d.id, 'doubt', d.sentence, d.rule, d.fix FROM calpads.doubtful_students() d
 	UNION ALL
-	SELECT coalesce(e.ssid, 'local ' || e.local_student_id), 'load error',
+	SELECT coalesce(m.replacement_ssid, e.ssid, 'local ' || e.local_student_id), 'load error',
 		format('Line %s of the ODS file was set aside (%s), so it is not known all that CALPADS holds of '
 			'the student.', min(e.line_no), min(e.message)),
 		NULL, NULL
 	FROM calpads.current_load c JOIN calpads.load_error e ON e.load_id = c.load_id
+		LEFT JOIN calpads.ssid_replacement m ON m.retired_ssid = e.ssid
 	WHERE c.process = student_marks.process AND coalesce(e.ssid, e.local_student_id) IS NOT NULL
 	GROUP BY 1
 $$;
@@ -4078,9 +4157,9 @@ CREATE FUNCTION calpads.sprg_picture(loads bigint[], files bigint[])
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	WITH posted AS (
-		SELECT DISTINCT ON (t.load_id, r.key)
+		SELECT DISTINCT ON (t.load_id, k.rest, k.ssid)
 			t.load_id,
-			r.ssid,
+			k.ssid,
 			split_part(r.key, '^', 1) COLLATE "C" AS school_of_attendance,
 			split_part(r.key, '^', 3) COLLATE "C" AS education_program_code,
 			to_date(split_part(r.key, '^', 4), 'YYYYMMDD') AS education_program_membership_start_date,
@@ -4093,14 +4172,18 @@ BEGIN ATOMIC
 			JOIN calpads.extract_file f ON f.file_id = o.file_id AND f.process = 'SPRG'
 			JOIN calpads.batch t ON t.batch_id = f.batch_id
 			JOIN calpads.extract_record r ON r.file_id = f.file_id
-		ORDER BY t.load_id, r.key, o.place DESC
+			LEFT JOIN calpads.ssid_replacement m ON m.retired_ssid = r.ssid
+			CROSS JOIN LATERAL (SELECT coalesce(m.replacement_ssid, r.ssid) AS ssid,
+				replace(r.key, '^' || r.ssid || '^', '^') AS rest) AS k
+		ORDER BY t.load_id, k.rest, k.ssid, o.place DESC
 	), leave AS (
-		SELECT l.load_id, r.ssid, split_part(r.key, '^', 1) COLLATE "C" AS school_of_attendance, o.place,
+		SELECT l.load_id, coalesce(m.replacement_ssid, r.ssid) AS ssid, split_part(r.key, '^', 1) COLLATE "C" AS school_of_attendance, o.place,
 			to_date(split_part(r.line, '^', 25), 'YYYYMMDD') AS exit_date, split_part(r.line, '^', 26) AS exit_reason
 		FROM unnest(files) WITH ORDINALITY AS o (file_id, place)
 			JOIN calpads.extract_file f ON f.file_id = o.file_id AND f.process = 'SENR'
 			JOIN calpads.load l ON l.lea = f.lea AND l.load_id = ANY (loads)
 			JOIN calpads.extract_record r ON r.file_id = f.file_id
+			LEFT JOIN calpads.ssid_replacement m ON m.retired_ssid = r.ssid
 		WHERE r.transaction_type <> 'D' AND split_part(r.line, '^', 25) <> ''
 			-- An exit that CALPADS had already has done its work, and one before the
 			-- start (N470 in place of a deletion) ends nothing.
@@ -4117,7 +4200,7 @@ BEGIN ATOMIC
 			b.reporting_lea,
 			b.school_of_attendance,
 			b.academic_year_id,
-			b.ssid,
+			coalesce(m.replacement_ssid, b.ssid) AS ssid,
 			b.local_student_id,
 			b.student_legal_first_name,
 			b.student_legal_last_name,
@@ -4139,23 +4222,34 @@ BEGIN ATOMIC
 			b.filler_3,
 			b.load_id,
 			0 AS place
-		FROM calpads.sprg_baseline b
+		FROM calpads.sprg_baseline b LEFT JOIN calpads.ssid_replacement m ON m.retired_ssid = b.ssid
 		WHERE b.load_id = ANY ((SELECT loads)::bigint[])
 			-- NOT IN for its hash table; no part of a key is null here.
-			AND (b.load_id, b.ssid, b.school_of_attendance, b.education_program_code,
+			AND (b.load_id, coalesce(m.replacement_ssid, b.ssid), b.school_of_attendance, b.education_program_code,
 				b.education_program_membership_start_date, coalesce(b.education_service_academic_year, ''),
 				coalesce(b.education_service_code, '')) NOT IN (
 				SELECT p.load_id, p.ssid, p.school_of_attendance, p.education_program_code,
 					p.education_program_membership_start_date, p.education_service_academic_year,
 					p.education_service_code
 				FROM posted p)
+			AND (m.retired_ssid IS NULL OR (b.load_id, b.line_no) NOT IN (
+				SELECT o.load_id, o.line_no
+				FROM (SELECT n.load_id, n.line_no, row_number() OVER (PARTITION BY n.load_id,
+							coalesce(x.replacement_ssid, n.ssid), n.school_of_attendance, n.education_program_code,
+							n.education_program_membership_start_date, n.education_service_academic_year,
+							n.education_service_code
+							ORDER BY x.retired_ssid IS NOT NULL, n.line_no) AS place
+					FROM calpads.sprg_baseline n LEFT JOIN calpads.ssid_replacement x ON x.retired_ssid = n.ssid
+					WHERE n.ssid IN (SELECT e.retired_ssid FROM calpads.ssid_replacement e
+						UNION ALL SELECT e.replacement_ssid FROM calpads.ssid_replacement e)) AS o
+				WHERE o.place > 1))
 		UNION ALL
 		SELECT
 			r.local_record_id,
 			r.reporting_lea,
 			r.school_of_attendance,
 			r.academic_year_id,
-			r.ssid,
+			p.ssid,
 			r.local_student_id,
 			r.student_legal_first_name,
 			r.student_legal_last_name,
@@ -4590,7 +4684,8 @@ AS $$
 	FROM calpads.last_records(former, true) r
 		CROSS JOIN fresh_window w
 		CROSS JOIN LATERAL calpads.senr_record(r.line) s
-		LEFT JOIN calpads.senr_baseline b ON b.load_id = fresh AND b.ssid = s.ssid
+		LEFT JOIN calpads.ssid_replacement m ON m.retired_ssid = s.ssid
+		LEFT JOIN calpads.senr_baseline b ON b.load_id = fresh AND b.ssid = coalesce(m.replacement_ssid, s.ssid)
 			AND b.school_of_attendance = s.school_of_attendance
 			AND b.enrollment_start_date = s.enrollment_start_date
 	WHERE s.enrollment_start_date >= w.first_day
@@ -5322,6 +5417,12 @@ BEGIN
 			MESSAGE = format('file %s (%s) is a full extract and cannot be posted', file.file_id, file.file_name),
 			DETAIL = 'It is no difference to what CALPADS holds, so the history does not follow it.',
 			HINT = 'If CALPADS has taken it, load a new ODS extract; it shows the result.';
+	ELSIF file.process = 'SSID' AND file.category = 'Request' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('file %s (%s) is a request and is never posted', file.file_id, file.file_name),
+			DETAIL = 'Uploaded as SENR it would make a new SSID for every student in it.',
+			HINT = 'It is for the SSID Match Tool; load the tool''s result by calpads.load_match_result().';
 	END IF;
 	SELECT f.file_name INTO first_file
 	FROM calpads.extract_file f
@@ -5340,7 +5441,8 @@ $$;
 COMMENT ON FUNCTION calpads.check_can_be_posted(calpads.extract_file) IS 'refuses a posting out of order';
 
 -- Unposted files of the other batches were made for what CALPADS held before;
--- of batches that were made later than a moment, when one is given.
+-- of batches that were made later than a moment, when one is given.  Files with
+-- SSIDs are no difference to anything: each stands for itself.
 CREATE FUNCTION calpads.make_obsolete(
 	process text,
 	lea text,
@@ -5359,7 +5461,7 @@ BEGIN
 	FOR touched IN
 		WITH closed AS (
 			UPDATE calpads.extract_file f SET obsoleted_by = cause
-			WHERE f.process = make_obsolete.process AND f.lea = make_obsolete.lea
+			WHERE f.process = make_obsolete.process AND f.process <> 'SSID' AND f.lea = make_obsolete.lea
 				AND f.batch_id IS DISTINCT FROM except_batch
 				AND f.posted_at IS NULL AND f.obsoleted_by IS NULL AND f.created_at > made_after
 			RETURNING f.batch_id
@@ -5641,17 +5743,20 @@ BEGIN
 		RETURN QUERY SELECT s.line_no, s.line FROM calpads.rehearsal_programs(batch, begun) s;
 		RETURN;
 	END IF;
-	RETURN QUERY EXECUTE format('SELECT p.line_no, %s FROM calpads.senr_baseline p '
-		'WHERE p.load_id = $1 AND (p.ssid IN (SELECT calpads.batch_students($2))) IS TRUE ORDER BY p.line_no',
+	RETURN QUERY EXECUTE format('SELECT p.line_no, calpads.line_with_ssid(%s, m.replacement_ssid) FROM calpads.senr_baseline p '
+		'LEFT JOIN calpads.ssid_replacement m ON m.retired_ssid = p.ssid '
+		'WHERE p.load_id = $1 AND (coalesce(m.replacement_ssid, p.ssid) IN (SELECT calpads.batch_students($2))) IS TRUE '
+		'ORDER BY m.retired_ssid IS NULL, p.line_no',
 		calpads.line_expression('SENR'))
 		USING batch.load_id, batch.batch_id;
 	RETURN QUERY
-	SELECT r.line_no, r.line
+	SELECT r.line_no, calpads.line_with_ssid(r.line, m.replacement_ssid)
 	FROM calpads.batch b
 		JOIN calpads.extract_file f ON f.batch_id = b.batch_id AND f.status = 'Posted'
 		JOIN calpads.extract_record r ON r.file_id = f.file_id
+		LEFT JOIN calpads.ssid_replacement m ON m.retired_ssid = r.ssid
 	WHERE b.load_id = batch.load_id AND (begun OR f.posted_at < batch.created_at)
-		AND (split_part(r.line, '^', 8) IN (SELECT calpads.batch_students(batch.batch_id))) IS TRUE
+		AND (coalesce(m.replacement_ssid, split_part(r.line, '^', 8)) IN (SELECT calpads.batch_students(batch.batch_id))) IS TRUE
 	ORDER BY f.post_order, r.line_no;
 END;
 $$;
@@ -7374,17 +7479,20 @@ CREATE FUNCTION calpads.sela_picture(loads bigint[], files bigint[])
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	WITH posted AS (
-		SELECT DISTINCT ON (r.key)
+		SELECT DISTINCT ON (k.reporting_lea, k.ssid, k.status)
 			t.load_id,
-			split_part(r.key, '^', 1) COLLATE "C" AS reporting_lea,
-			r.ssid,
-			split_part(r.key, '^', 3) COLLATE "C" AS status,
+			k.reporting_lea,
+			k.ssid,
+			k.status,
 			r.line
 		FROM unnest(files) WITH ORDINALITY AS o (file_id, place)
 			JOIN calpads.extract_file f ON f.file_id = o.file_id
 			JOIN calpads.batch t ON t.batch_id = f.batch_id
 			JOIN calpads.extract_record r ON r.file_id = f.file_id
-		ORDER BY r.key, o.place DESC
+			LEFT JOIN calpads.ssid_replacement m ON m.retired_ssid = r.ssid
+			CROSS JOIN LATERAL (SELECT split_part(r.key, '^', 1) COLLATE "C" AS reporting_lea,
+				coalesce(m.replacement_ssid, r.ssid) AS ssid, split_part(r.key, '^', 3) COLLATE "C" AS status) AS k
+		ORDER BY k.reporting_lea, k.ssid, k.status, o.place DESC
 	)
 	SELECT
 		'SELA',
@@ -7393,7 +7501,7 @@ BEGIN ATOMIC
 		b.reporting_lea,
 		b.school_of_attendance,
 		b.academic_year_id,
-		b.ssid,
+		coalesce(m.replacement_ssid, b.ssid),
 		b.student_legal_first_name,
 		b.student_legal_last_name,
 		b.student_birth_date,
@@ -7404,12 +7512,21 @@ BEGIN ATOMIC
 		b.primary_language_code,
 		b.correction_reason_code,
 		b.load_id
-	FROM calpads.sela_baseline b
+	FROM calpads.sela_baseline b LEFT JOIN calpads.ssid_replacement m ON m.retired_ssid = b.ssid
 	WHERE b.load_id = ANY ((SELECT loads)::bigint[])
 		-- NOT IN for its hash table; no part of a key is null.
-		AND (b.ssid, b.english_language_acquisition_status_code, b.reporting_lea) NOT IN (
+		AND (coalesce(m.replacement_ssid, b.ssid), b.english_language_acquisition_status_code, b.reporting_lea) NOT IN (
 			SELECT p.ssid, p.status, p.reporting_lea
 			FROM posted p)
+		AND (m.retired_ssid IS NULL OR (b.load_id, b.line_no) NOT IN (
+			SELECT o.load_id, o.line_no
+			FROM (SELECT n.load_id, n.line_no, row_number() OVER (PARTITION BY n.load_id,
+						coalesce(x.replacement_ssid, n.ssid), n.english_language_acquisition_status_code, n.reporting_lea
+						ORDER BY x.retired_ssid IS NOT NULL, n.line_no) AS place
+				FROM calpads.sela_baseline n LEFT JOIN calpads.ssid_replacement x ON x.retired_ssid = n.ssid
+				WHERE n.ssid IN (SELECT e.retired_ssid FROM calpads.ssid_replacement e
+					UNION ALL SELECT e.replacement_ssid FROM calpads.ssid_replacement e)) AS o
+			WHERE o.place > 1))
 	UNION ALL
 	SELECT
 		'SELA',
@@ -7418,7 +7535,7 @@ BEGIN ATOMIC
 		r.reporting_lea,
 		r.school_of_attendance,
 		r.academic_year_id,
-		r.ssid,
+		p.ssid,
 		r.student_legal_first_name,
 		r.student_legal_last_name,
 		r.student_birth_date,
@@ -14344,6 +14461,2509 @@ COMMENT ON FUNCTION calpads.casemis_preview(text, bytea, bytea) IS
 	'throughout: a new row, after null throughout: a service that goes';
 
 -- ---------------------------------------------------------------------------
+-- 13c. SSID identifiers: request, match, update, load, replace
+--
+-- Rules are those of spec/ssid.md; its proposals are marked [proposal].  All
+-- state is in tables, so that a match session can be left and taken up again
+-- days later by somebody else.  SSIDs are personal data: no message, mail or
+-- file name holds one that its reader did not send.
+-- ---------------------------------------------------------------------------
+
+-- ---- tables ------------------------------------------------------------------
+
+CREATE TABLE calpads.ssid_request (
+	request_id bigint PRIMARY KEY,
+	lea text COLLATE "C" NOT NULL,
+	base_name text NOT NULL,
+	sha256 text COLLATE "C" NOT NULL,
+	keep integer[],
+	skip integer[],
+	created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	created_by text NOT NULL DEFAULT session_user,
+	closed_at timestamptz,
+	closed_by text,
+	closing_note text
+);
+COMMENT ON TABLE calpads.ssid_request IS 'requests for SSIDs; a request is open until its students have their SSIDs';
+COMMENT ON COLUMN calpads.ssid_request.request_id IS 'the request file: calpads.extract_file.file_id';
+COMMENT ON COLUMN calpads.ssid_request.lea IS 'reporting LEA (7 digits)';
+COMMENT ON COLUMN calpads.ssid_request.base_name IS 'name of the file without its extension, by which results are recognised';
+COMMENT ON COLUMN calpads.ssid_request.sha256 IS 'SHA-256 of the file''s bytes in hexadecimal digits';
+COMMENT ON COLUMN calpads.ssid_request.keep IS 'STU.ID of the students who alone were asked for; null: everybody';
+COMMENT ON COLUMN calpads.ssid_request.skip IS 'STU.ID of students who were left out on purpose; null: nobody';
+COMMENT ON COLUMN calpads.ssid_request.closed_at IS 'when it was closed; null: it is open';
+COMMENT ON COLUMN calpads.ssid_request.closing_note IS 'why it was closed';
+
+CREATE TABLE calpads.ssid_request_student (
+	request_id bigint NOT NULL,
+	line_no bigint NOT NULL,
+	student_id integer NOT NULL,
+	snapshot jsonb NOT NULL,
+	PRIMARY KEY (request_id, line_no),
+	UNIQUE (request_id, student_id)
+);
+COMMENT ON TABLE calpads.ssid_request_student IS 'students of the requests, one row for each';
+COMMENT ON COLUMN calpads.ssid_request_student.line_no IS 'line of the request file, from 1';
+COMMENT ON COLUMN calpads.ssid_request_student.student_id IS 'STU.ID';
+COMMENT ON COLUMN calpads.ssid_request_student.snapshot IS
+	'every field of the record as it was requested; the updated file is made of it, not of what the SIS says later';
+
+CREATE TABLE calpads.match_session (
+	session_id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+	request_id bigint NOT NULL,
+	load_id bigint NOT NULL,
+	status text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'complete', 'closed')),
+	opened_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	opened_by text NOT NULL DEFAULT session_user,
+	ended_at timestamptz,
+	ended_by text
+);
+COMMENT ON TABLE calpads.match_session IS 'results of the SSID Match Tool that are worked on';
+COMMENT ON COLUMN calpads.match_session.request_id IS 'the request: calpads.ssid_request';
+COMMENT ON COLUMN calpads.match_session.load_id IS 'the result file: calpads.load';
+COMMENT ON COLUMN calpads.match_session.status IS
+	'open; complete: the full updated file was made; closed: given up, or overtaken by an SSID extract';
+
+CREATE TABLE calpads.match_row (
+	session_id bigint NOT NULL,
+	line_no bigint NOT NULL,
+	student_id integer NOT NULL,
+	ssid text COLLATE "C",
+	ssid_in_file text,
+	ssid_created date,
+	category text,
+	score numeric,
+	problems text[] NOT NULL,
+	candidate jsonb NOT NULL,
+	extra jsonb NOT NULL,
+	PRIMARY KEY (session_id, line_no)
+);
+COMMENT ON TABLE calpads.match_row IS 'rows of the result files; calpads.match_candidate shows those with a candidate';
+COMMENT ON COLUMN calpads.match_row.line_no IS 'line of the result file, from 1';
+COMMENT ON COLUMN calpads.match_row.ssid IS 'ten digits; null: no candidate, or nothing that can be one';
+COMMENT ON COLUMN calpads.match_row.ssid_in_file IS 'the SSID as the file has it';
+COMMENT ON COLUMN calpads.match_row.score IS 'percentage, 0 to 100; null: none that can be read';
+COMMENT ON COLUMN calpads.match_row.problems IS 'sentences on what is odd in the row; such a candidate needs a confirmation';
+COMMENT ON COLUMN calpads.match_row.candidate IS 'what is known of the candidate: last_name, first_name, birth_date, gender';
+COMMENT ON COLUMN calpads.match_row.extra IS 'columns beyond the known ones, by their names in the header';
+
+CREATE TABLE calpads.match_decision (
+	session_id bigint NOT NULL,
+	student_id integer NOT NULL,
+	decision text NOT NULL CHECK (decision IN ('No Match', 'New SSID', 'Select')),
+	ssid text COLLATE "C" CHECK ((ssid IS NOT NULL) = (decision = 'Select')),
+	warnings text[] NOT NULL DEFAULT '{}',
+	reason text,
+	decided_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	decided_by text NOT NULL DEFAULT session_user,
+	PRIMARY KEY (session_id, student_id),
+	-- Behind the checks: never one candidate for two students.
+	UNIQUE (session_id, ssid)
+);
+COMMENT ON TABLE calpads.match_decision IS 'what was decided for the students of a match session, by whom and when';
+COMMENT ON COLUMN calpads.match_decision.ssid IS 'the selected candidate';
+COMMENT ON COLUMN calpads.match_decision.warnings IS 'what spoke against it and was confirmed';
+COMMENT ON COLUMN calpads.match_decision.reason IS 'why an SSID was taken that is not among the candidates';
+
+CREATE TABLE calpads.ssid_update_row (
+	file_id bigint NOT NULL,
+	line_no bigint NOT NULL,
+	session_id bigint NOT NULL,
+	student_id integer NOT NULL,
+	decision text NOT NULL,
+	PRIMARY KEY (file_id, line_no)
+);
+CREATE INDEX ON calpads.ssid_update_row (student_id);
+COMMENT ON TABLE calpads.ssid_update_row IS 'students of the updated files, partial and full';
+
+CREATE TABLE calpads.ssid_extract_row (
+	load_id bigint NOT NULL,
+	line_no bigint NOT NULL,
+	reporting_lea text COLLATE "C",
+	school_of_attendance text COLLATE "C",
+	ssid text COLLATE "C",
+	local_student_id text COLLATE "C",
+	last_name text,
+	first_name text,
+	middle_name text,
+	gender text,
+	birth_date date,
+	enrollment_start_date date,
+	grade_level text,
+	elas_code text,
+	elas_start_date date,
+	primary_language text,
+	ssid_created date,
+	with_disabilities text,
+	complaint text,
+	line text NOT NULL,
+	student_id integer,
+	ssid_in_sis text COLLATE "C",
+	verdict text,
+	explanation text,
+	writes_ssid boolean NOT NULL DEFAULT false,
+	reviewed_at timestamptz,
+	confirmed_at timestamptz,
+	confirmed_by text,
+	applied_at timestamptz,
+	PRIMARY KEY (load_id, line_no)
+);
+COMMENT ON TABLE calpads.ssid_extract_row IS 'rows of the SSID extracts and what is to be done with them';
+COMMENT ON COLUMN calpads.ssid_extract_row.complaint IS 'why the row cannot be used; null: it can';
+COMMENT ON COLUMN calpads.ssid_extract_row.student_id IS 'STU.ID that the local student ID names';
+COMMENT ON COLUMN calpads.ssid_extract_row.ssid_in_sis IS 'STU.CID when the verdict was given';
+COMMENT ON COLUMN calpads.ssid_extract_row.verdict IS 'spec/ssid.md section 7; older_enrollment: another row of the SSID starts later';
+COMMENT ON COLUMN calpads.ssid_extract_row.writes_ssid IS 'the update writes STU.CID, without Overwrite';
+COMMENT ON COLUMN calpads.ssid_extract_row.applied_at IS 'when the update took the row; null: it did not';
+
+CREATE TABLE calpads.ssid_replacement_row (
+	load_id bigint NOT NULL,
+	line_no bigint NOT NULL,
+	reporting_lea text COLLATE "C",
+	school_of_attendance text COLLATE "C",
+	local_student_id text COLLATE "C",
+	retired_ssid text COLLATE "C",
+	replacement_ssid text COLLATE "C",
+	complaint text,
+	line text NOT NULL,
+	applied_verdict text,
+	applied_at timestamptz,
+	PRIMARY KEY (load_id, line_no)
+);
+COMMENT ON TABLE calpads.ssid_replacement_row IS 'rows of the Replacement SSIDs extracts, of all loads';
+COMMENT ON COLUMN calpads.ssid_replacement_row.complaint IS 'why the row cannot be used; null: it can';
+COMMENT ON COLUMN calpads.ssid_replacement_row.applied_verdict IS 'what was done with it when the load was applied';
+
+CREATE TABLE calpads.ssid_change (
+	change_id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+	load_id bigint NOT NULL,
+	student_id integer NOT NULL,
+	table_name text NOT NULL,
+	column_name text NOT NULL,
+	old_value text,
+	new_value text,
+	changed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	changed_by text NOT NULL DEFAULT session_user
+);
+CREATE INDEX ON calpads.ssid_change (load_id);
+COMMENT ON TABLE calpads.ssid_change IS
+	'what SSID extracts and replacements wrote into the SIS, one row for each student, column and former value';
+COMMENT ON COLUMN calpads.ssid_change.load_id IS 'the SSID extract or replacement file: calpads.load';
+
+SELECT pg_catalog.pg_extension_config_dump('calpads.ssid_request', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.ssid_request_student', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.match_session', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.match_session_session_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.match_row', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.match_decision', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.ssid_update_row', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.ssid_extract_row', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.ssid_replacement_row', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.ssid_change', '');
+SELECT pg_catalog.pg_extension_config_dump('calpads.ssid_change_change_id_seq', '');
+
+-- ---- what several steps need ---------------------------------------------------
+
+-- One lock for all LEAs: an SSID must not reach two students of two LEAs that
+-- share a SIS either.
+CREATE FUNCTION calpads.lock_ssids() RETURNS void
+	LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT calpads.lock_process('SSID', '')
+$$;
+COMMENT ON FUNCTION calpads.lock_ssids() IS
+	'until the end of the transaction: decisions, files and updates of SSIDs come one after the other';
+
+CREATE FUNCTION calpads.is_ssid(value text) RETURNS boolean
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN coalesce(value ~ '^[0-9]{10}$' AND value <> '0000000000', false);
+COMMENT ON FUNCTION calpads.is_ssid(text) IS
+	'has the text the form of an SSID: ten digits, not all zero [proposal: CALPADS publishes no check digit]';
+
+-- Accents fall off as marks of their own when a name is decomposed; only UTF-8
+-- knows how.  A name without a Latin letter stands for itself.
+CREATE FUNCTION calpads.name_key(name text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN coalesce(nullif(regexp_replace(upper(
+			CASE WHEN getdatabaseencoding() = 'UTF8' THEN normalize(name, NFD) ELSE name END COLLATE "C"),
+			'[^A-Z]', '', 'g'), ''), btrim(name));
+COMMENT ON FUNCTION calpads.name_key(text) IS
+	'a name as names are compared: upper case, letters only, accents removed';
+
+CREATE FUNCTION calpads.same_name(one text, other text) RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN one IS NOT DISTINCT FROM other OR coalesce(calpads.name_key(one) = calpads.name_key(other), false);
+COMMENT ON FUNCTION calpads.same_name(text, text) IS 'are two names equal but for case, accents, blanks and hyphens?';
+
+-- Spreadsheet programs write ="00123" and 123.0, and add quotes.
+CREATE FUNCTION calpads.spreadsheet_text(cell text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT nullif(btrim(regexp_replace(regexp_replace(regexp_replace(cell,
+		'^="(.*)"$', '\1'), '^''', ''), '^([0-9]+)\.0+$', '\1')), '')
+$$;
+COMMENT ON FUNCTION calpads.spreadsheet_text(text) IS 'what a cell of a spreadsheet says, without the marks of the program';
+
+-- Local IDs are padded by some programs, and lose their zeros in others.
+CREATE FUNCTION calpads.local_number(local_student_id text) RETURNS numeric
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN substring(btrim(local_student_id) FROM '^[0-9]{1,16}$')::numeric;
+COMMENT ON FUNCTION calpads.local_number(text) IS 'a local student ID as a number, by which it is compared; null: it is none';
+
+CREATE FUNCTION calpads.seven_digits(code text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN CASE WHEN code ~ '^[0-9]{1,7}$' THEN lpad(code, 7, '0') ELSE code END;
+COMMENT ON FUNCTION calpads.seven_digits(text) IS 'an LEA or school code with the leading zeros that a spreadsheet took away';
+
+/*
+ * The persons of the SIS, deleted ones marked: those with one of the IDs, SSIDs
+ * (STU.CID or STU.OSI) or birth dates, or everybody when all three are null.
+ * STU has a row for each student and school; ssids has more than one element
+ * when the rows disagree, and local_ids when two texts are the same number.
+ * Names are the legal ones where LSI has them, as in sis.senr.
+ */
+CREATE FUNCTION calpads.sis_person(
+	ids integer[],
+	ssids_wanted text[],
+	birth_dates date[],
+	OUT student_id integer,
+	OUT local_ids text[],
+	OUT ssids text[],
+	OUT old_ssids text[],
+	OUT last_name text,
+	OUT first_name text,
+	OUT middle_name text,
+	OUT birth_date date,
+	OUT gender text,
+	OUT deleted boolean
+) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+BEGIN
+	RETURN QUERY EXECUTE format($query$
+		WITH legal AS (
+			SELECT DISTINCT ON (btrim(l.id::text)) btrim(l.id::text) AS local_id,
+				nullif(btrim(l.lln::text), '') AS last_name, nullif(btrim(l.lfn::text), '') AS first_name,
+				nullif(btrim(l.lmn::text), '') AS middle_name, nullif(upper(btrim(l.gn::text)), '') AS gender
+			FROM %2$s l
+			ORDER BY btrim(l.id::text), l.lln, l.lfn
+		), student AS (
+			SELECT btrim(s.id::text) AS local_id, nullif(btrim(s.cid::text), '') AS ssid,
+				nullif(btrim(s.osi::text), '') AS old_ssid,
+				coalesce(l.last_name, nullif(btrim(s.ln::text), '')) AS last_name,
+				coalesce(l.first_name, nullif(btrim(s.fn::text), '')) AS first_name,
+				coalesce(l.middle_name, nullif(btrim(s.mn::text), '')) AS middle_name,
+				s.bd::date AS birth_date,
+				coalesce(l.gender, nullif(upper(btrim(s.gn::text)), ''), nullif(upper(btrim(s.sx::text)), '')) AS gender,
+				coalesce(s.del::text IN ('t', 'true', 'TRUE', '1', 'Y'), false) AS deleted,
+				row_number() OVER (PARTITION BY s.id ORDER BY coalesce(s.del::text IN ('t', 'true', 'TRUE', '1', 'Y'), false),
+					coalesce(btrim(s.tg::text), '') <> '', s.ed DESC NULLS LAST, s.sc, s.sn) AS place
+			FROM %1$s s
+				LEFT JOIN legal l ON l.local_id = btrim(s.id::text)
+			WHERE ($1 IS NULL AND $2 IS NULL AND $3 IS NULL)
+				OR s.id::integer = ANY ($1) OR btrim(s.cid::text) = ANY ($2) OR btrim(s.osi::text) = ANY ($2)
+				OR s.bd::date = ANY ($3)
+		), person AS (
+			SELECT s.local_id::integer AS student_id, array_agg(DISTINCT s.local_id) AS local_ids,
+				bool_and(s.deleted) AS deleted,
+				coalesce(array_agg(DISTINCT s.ssid) FILTER (WHERE s.ssid IS NOT NULL AND NOT s.deleted), '{}') AS ssids,
+				coalesce(array_agg(DISTINCT s.ssid) FILTER (WHERE s.ssid IS NOT NULL), '{}') AS ssids_of_all_rows,
+				coalesce(array_agg(DISTINCT s.old_ssid) FILTER (WHERE s.old_ssid IS NOT NULL), '{}') AS old_ssids,
+				min(s.last_name) FILTER (WHERE s.place = 1) AS last_name,
+				min(s.first_name) FILTER (WHERE s.place = 1) AS first_name,
+				min(s.middle_name) FILTER (WHERE s.place = 1) AS middle_name,
+				min(s.birth_date) FILTER (WHERE s.place = 1) AS birth_date,
+				min(s.gender) FILTER (WHERE s.place = 1) AS gender
+			FROM student s
+			GROUP BY s.local_id::integer
+		)
+		SELECT p.student_id, p.local_ids, CASE WHEN p.deleted THEN p.ssids_of_all_rows ELSE p.ssids END, p.old_ssids,
+			p.last_name, p.first_name, p.middle_name, p.birth_date, coalesce(g.code, p.gender), p.deleted
+		FROM person p
+			LEFT JOIN calpads.code_translation(NULL) g ON g.local_set = 'STU.GN' AND g.local_code = p.gender
+		$query$, calpads.sis_table_name(NULL, 'stu'), calpads.sis_table_name(NULL, 'lsi'))
+		USING ids, ssids_wanted, birth_dates;
+END;
+$$;
+COMMENT ON FUNCTION calpads.sis_person(integer[], text[], date[]) IS
+	'persons of the SIS with one of the local IDs, SSIDs or birth dates; all of them when the three are null';
+
+-- The columns of a file by the names in its header row; null: not known.
+CREATE FUNCTION calpads.ssid_header(layout text, cells text[]) RETURNS text[]
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT array_agg(coalesce(c.name, f.name) ORDER BY h.position)
+	FROM unnest(cells) WITH ORDINALITY AS h (cell, position)
+		LEFT JOIN calpads.ssid_column c ON c.layout = ssid_header.layout AND c.alias = calpads.column_alias(h.cell)
+		LEFT JOIN calpads.layout_field f ON f.layout = ssid_header.layout
+			AND calpads.column_alias(h.cell) IN (calpads.column_alias(f.name), calpads.column_alias(f.label))
+$$;
+COMMENT ON FUNCTION calpads.ssid_header(text, text[]) IS
+	'what each column of a header row holds: a field of the layout or a name of calpads.ssid_column; null: unknown';
+
+-- A workbook is a zip archive.
+CREATE FUNCTION calpads.ssid_file(path text, content bytea) RETURNS bytea
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	bytes bytea;
+BEGIN
+	IF path IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'path must not be null';
+	END IF;
+	bytes := coalesce(content, calpads.server_file(path));
+	IF substr(bytes, 1, 4) = '\x504b0304' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'bad_copy_file_format',
+			MESSAGE = format('file "%s" is a workbook or an archive', path),
+			HINT = 'Load the file as CALPADS gave it; a workbook has to be saved as CSV (comma delimited) first.';
+	END IF;
+	RETURN bytes;
+END;
+$$;
+COMMENT ON FUNCTION calpads.ssid_file(text, bytea) IS
+	'the bytes of a file of the SSID steps: content, or those of the server''s file at path';
+
+CREATE FUNCTION calpads.our_leas() RETURNS text[]
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(array_agg(DISTINCT s.lea), '{}') FROM calpads.school s WHERE s.lea IS NOT NULL
+$$;
+COMMENT ON FUNCTION calpads.our_leas() IS 'the LEAs that the schools of the SIS report to';
+
+CREATE FUNCTION calpads.find_ssid_load(load_id bigint, layout text) RETURNS calpads.load
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	loaded calpads.load;
+BEGIN
+	SELECT l.* INTO loaded FROM calpads.load l
+	WHERE l.load_id = find_ssid_load.load_id AND l.process = 'SSID' AND l.layout = find_ssid_load.layout;
+	IF loaded.load_id IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'undefined_object',
+			MESSAGE = format('load %s is no file of that kind', coalesce(load_id::text, 'without a number')),
+			HINT = format('SELECT * FROM calpads.load WHERE layout = %L lists them.', layout);
+	END IF;
+	RETURN loaded;
+END;
+$$;
+COMMENT ON FUNCTION calpads.find_ssid_load(bigint, text) IS 'the load of that number and layout, or an error';
+
+-- Bodies hold counts only: mail is not a way to hand out SSIDs.
+CREATE FUNCTION calpads.queue_ssid_mail(subject text, body text) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	recipients text[] := regexp_split_to_array(btrim(calpads.setting('ssid_mail_recipients')), '\s*[,;]\s*');
+BEGIN
+	IF recipients <> ARRAY[''] THEN
+		PERFORM calpads.queue_mail(recipients, subject, body);
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.queue_ssid_mail(text, text) IS 'a mail to calpads.ssid_mail_recipients; none when nobody is named';
+
+-- The SIS tables may be views or foreign tables of the district.
+CREATE FUNCTION calpads.check_sis_writable(table_name text, column_names text[], inserts boolean) RETURNS regclass
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	relation regclass := calpads.sis_table_name(NULL, table_name);
+	missing text;
+	-- As pg_relation_is_updatable() counts them.
+	update_event CONSTANT integer := 4;
+	insert_event CONSTANT integer := 8;
+	-- Bits of pg_trigger.tgtype.
+	instead_of_update CONSTANT integer := 64 + 16;
+	events integer := pg_relation_is_updatable(relation, true);
+BEGIN
+	SELECT string_agg(n, ', ' ORDER BY n) INTO missing
+	FROM unnest(column_names) AS n
+	WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = n AND NOT a.attisdropped
+		-- A view that is updatable by itself may still have computed columns.
+		AND (pg_column_is_updatable(relation, a.attnum, false) OR pg_relation_is_updatable(relation, false) & update_event = 0
+			OR EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = relation AND t.tgtype & instead_of_update = instead_of_update)));
+	IF events & update_event = 0 OR (inserts AND events & insert_event = 0) OR missing IS NOT NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('%s of the student information system cannot be written', relation),
+			DETAIL = format('Columns that cannot be written: %s.', coalesce(missing, array_to_string(column_names, ', '))),
+			HINT = 'Make it a table, a view with INSTEAD OF triggers, or a foreign table that takes changes. '
+				'Nothing has been changed.';
+	END IF;
+	RETURN relation;
+END;
+$$;
+COMMENT ON FUNCTION calpads.check_sis_writable(text, text[], boolean) IS
+	'the SIS table, when its columns can be updated (and rows inserted); else an error';
+
+CREATE FUNCTION calpads.column_type(relation regclass, column_name text) RETURNS text
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a
+	WHERE a.attrelid = relation AND a.attname = column_name AND NOT a.attisdropped
+$$;
+COMMENT ON FUNCTION calpads.column_type(regclass, text) IS 'the type of a column, by which a district''s own table takes a value';
+
+-- A decision is in CALPADS' hands when a file with its row exists that CALPADS
+-- has not refused.
+CREATE VIEW calpads.ssid_emitted AS
+SELECT u.session_id, u.student_id, u.decision, u.file_id, f.file_name, f.status, f.created_at
+FROM calpads.ssid_update_row u JOIN calpads.extract_file f ON f.file_id = u.file_id
+WHERE f.status <> 'Rejected';
+COMMENT ON VIEW calpads.ssid_emitted IS
+	'students whose decision stands in an updated file; a file that is marked by reject_file() does not count';
+
+-- ---- retired SSIDs ---------------------------------------------------------------
+
+-- The pairs of all files ever loaded: of a retired SSID the newest file counts,
+-- chains are followed to their end; rows of one file that disagree, and cycles,
+-- lead nowhere (spec/ssid.md section 8).
+CREATE VIEW calpads.retired_ssid AS
+WITH RECURSIVE pair AS (
+	SELECT newest.retired_ssid, newest.replacement_ssid
+	FROM (SELECT DISTINCT ON (r.retired_ssid) r.retired_ssid, min(r.replacement_ssid) AS replacement_ssid,
+			count(DISTINCT r.replacement_ssid) AS replacements
+		FROM calpads.ssid_replacement_row r
+		WHERE r.complaint IS NULL
+		GROUP BY r.retired_ssid, r.load_id
+		ORDER BY r.retired_ssid, r.load_id DESC) AS newest
+	WHERE newest.replacements = 1
+), step AS (
+	SELECT p.retired_ssid, p.replacement_ssid, ARRAY[p.retired_ssid] AS path
+	FROM pair p
+	UNION ALL
+	SELECT s.retired_ssid, p.replacement_ssid, s.path || p.retired_ssid
+	FROM step s JOIN pair p ON p.retired_ssid = s.replacement_ssid
+	WHERE s.replacement_ssid <> ALL (s.path)
+)
+SELECT DISTINCT ON (s.retired_ssid) s.retired_ssid,
+	CASE WHEN s.replacement_ssid <> ALL (s.path) THEN s.replacement_ssid END AS replacement_ssid, s.path
+FROM step s
+ORDER BY s.retired_ssid, cardinality(s.path) DESC;
+COMMENT ON VIEW calpads.retired_ssid IS
+	'retired SSIDs of all replacement files and the SSID that stands for each now; null: the pairs go round in a circle';
+
+-- ---- step 1: the request -----------------------------------------------------------
+
+/*
+ * The students without an SSID who have a place in a request, one row for each:
+ * active, with a current enrollment at a selected school (spec/ssid.md section
+ * 3).  record is the SENR record as it is requested; rule is set when the
+ * student is left out, and explanation says why.
+ *
+ * Two records of one student would make two SSIDs, so it is the primary
+ * enrollment, the newest one, at the lowest school number.
+ */
+CREATE FUNCTION calpads.students_without_ssid(
+	keep integer[] DEFAULT NULL,
+	skip integer[] DEFAULT NULL,
+	OUT student_id integer,
+	OUT lea text,
+	OUT record calpads.senr,
+	OUT rule text,
+	OUT field text,
+	OUT value text,
+	OUT other_ssid text,
+	OUT explanation text,
+	OUT fix text
+) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+DECLARE
+	view regclass := calpads.sis_view('senr_without_ssid');
+BEGIN
+	PERFORM calpads.check_school_codes();
+	RETURN QUERY EXECUTE format($query$
+		WITH enrolled AS MATERIALIZED (
+			SELECT p.student_id::integer AS student_id, p.sc::integer AS sc, ROW(%2$s)::calpads.senr AS record,
+				%3$s::jsonb AS problems
+			FROM %1$s p
+			WHERE p.enrollment_start_date >= calpads.school_year_start(calpads.today())
+				AND p.enrollment_start_date <= calpads.today()
+				AND (p.enrollment_exit_date IS NULL OR p.enrollment_exit_date > calpads.today())
+				AND ($1 IS NULL OR p.student_id::integer = ANY ($1))
+				AND ($2 IS NULL OR p.student_id::integer <> ALL ($2))
+		), active AS MATERIALIZED (
+			SELECT s.id::integer AS student_id, s.sc::integer AS sc
+			FROM %4$s s
+			WHERE coalesce(btrim(s.tg::text), '') = '' AND (s.del::text IN ('t', 'true', 'TRUE', '1', 'Y')) IS NOT TRUE
+		), present AS MATERIALIZED (
+			SELECT e.id::integer AS student_id, e.sc::integer AS sc
+			FROM %5$s e
+			WHERE (e.del::text IN ('t', 'true', 'TRUE', '1', 'Y')) IS NOT TRUE
+				AND e.ed::date >= calpads.school_year_start(calpads.today()) AND e.ed::date <= calpads.today()
+				AND (e.ld IS NULL OR e.ld::date > calpads.today())
+		), chosen AS MATERIALIZED (
+			SELECT DISTINCT ON (e.student_id) e.student_id,
+				jsonb_populate_record(e.record, '{"transaction_type_code": null, "ssid": null,
+					"enrollment_exit_date": null, "student_exit_reason_code": null,
+					"student_school_completion_status": null, "expected_receiver_school_of_attendance": null,
+					"student_met_all_uc_csu_requirements_indicator": null,
+					"student_golden_state_seal_merit_diploma_indicator": null,
+					"student_seal_of_biliteracy_indicator": null,
+					"adult_age_students_with_disabilities_in_transition_status": null,
+					"graduation_exemption_indicator": null}') AS record,
+				jsonb_path_query_array(coalesce(e.problems, '[]'),
+					'$[*] ? (@.field != "enrollment_exit_date" && @.field != "student_exit_reason_code"
+						&& @.field != "student_school_completion_status")') AS problems
+			FROM enrolled e
+			WHERE (e.student_id, e.sc) IN (SELECT a.student_id, a.sc FROM active a)
+				AND (e.student_id, e.sc) IN (SELECT p.student_id, p.sc FROM present p)
+			ORDER BY e.student_id,
+				CASE (e.record).enrollment_status_code WHEN '10' THEN 1 WHEN '30' THEN 2 WHEN '50' THEN 2 ELSE 3 END,
+				(e.record).enrollment_start_date DESC, e.sc
+		), person AS MATERIALIZED (
+			SELECT p.* FROM calpads.sis_person((SELECT array_agg(c.student_id) FROM chosen c), NULL,
+				(SELECT array_agg(DISTINCT (c.record).student_birth_date) FROM chosen c)) p
+		), twin AS MATERIALIZED (
+			SELECT DISTINCT ON (c.student_id) c.student_id, p.student_id AS other_student, p.ssids[1] AS other_ssid
+			FROM chosen c
+				JOIN person p ON p.birth_date = (c.record).student_birth_date AND p.student_id <> c.student_id AND NOT p.deleted
+			WHERE calpads.same_name(p.last_name, (c.record).student_legal_last_name)
+				AND calpads.same_name(p.first_name, (c.record).student_legal_first_name)
+			ORDER BY c.student_id, p.ssids[1] IS NULL, p.student_id
+		), waiting AS (
+			SELECT DISTINCT ON (e.student_id) e.student_id, e.file_name
+			FROM calpads.ssid_emitted e
+			WHERE e.decision = 'New SSID'
+			ORDER BY e.student_id, e.file_id DESC
+		), finding AS (
+			SELECT c.student_id, 1 AS precedence, 'SSID_IN_SIS' AS rule, 'ssid' AS field, NULL AS value, p.ssids[1] AS other_ssid,
+				CASE WHEN p.ssids[1] ~ '^0+$' THEN 'The SSID in the SIS is zeros.'
+					ELSE 'Another row of the student in STU has an SSID.' END AS explanation, 'STU.CID' AS fix
+			FROM chosen c JOIN person p ON p.student_id = c.student_id
+			WHERE p.ssids <> '{}'
+			UNION ALL
+			SELECT c.student_id, 2, 'SSID_LOCAL_ID', 'local_student_id', array_to_string(p.local_ids, ', '), NULL,
+				'Several local IDs are the same number, so CALPADS'' answer could not be told apart.', 'STU.ID'
+			FROM chosen c JOIN person p ON p.student_id = c.student_id
+			WHERE cardinality(p.local_ids) > 1
+			UNION ALL
+			SELECT c.student_id, 3, 'SSID_AWAITED', 'ssid', w.file_name, NULL,
+				format('A new SSID was asked for in %%s and has not come yet.', w.file_name),
+				'Load the SSID extract; if CALPADS refused the file, mark it by calpads.reject_file().'
+			FROM chosen c JOIN waiting w ON w.student_id = c.student_id
+			UNION ALL
+			SELECT c.student_id, 4, 'SSID_NAME', n.field, n.value, NULL,
+				'The name is missing or stands for one that is not known yet.', n.fix
+			FROM chosen c CROSS JOIN LATERAL (VALUES
+				('student_legal_last_name', (c.record).student_legal_last_name, 'STU.LN'),
+				('student_legal_first_name', (c.record).student_legal_first_name, 'STU.FN')) AS n (field, value, fix)
+			-- [proposal]
+			WHERE n.value IS NULL OR n.value ~ '[0-9]' OR n.value ~* '^\s*(test|baby)(\s.*)?$' OR n.value !~ '[[:alpha:]]'
+			UNION ALL
+			SELECT c.student_id, 5, 'SSID_BIRTH_DATE', 'student_birth_date', NULL, NULL, 'The birth date is missing.', 'STU.BD'
+			FROM chosen c
+			WHERE (c.record).student_birth_date IS NULL
+			UNION ALL
+			SELECT t.student_id, 6, 'SSID_DUPLICATE', 'local_student_id', t.other_student::text, t.other_ssid,
+				format('Student %%s has the same names and birth date%%s: merge the two first.', t.other_student,
+					CASE WHEN t.other_ssid IS NOT NULL THEN ', and an SSID' ELSE '' END), 'STU.ID'
+			FROM twin t
+			UNION ALL
+			SELECT c.student_id, 7, m.rule, m.field, m.value, NULL, m.explanation, m.fix
+			FROM chosen c, jsonb_to_recordset(c.problems) AS m (rule text, field text, value text, explanation text, fix text)
+			UNION ALL
+			SELECT c.student_id, 8, k.rule, k.field, k.value, NULL, k.explanation, k.fix
+			FROM chosen c, calpads.check_senr(c.record) k
+			WHERE k.field <> 'ssid'
+		), first_finding AS (
+			SELECT DISTINCT ON (f.student_id) f.*
+			FROM finding f
+			ORDER BY f.student_id, f.precedence, f.field COLLATE "C", f.rule COLLATE "C"
+		)
+		SELECT c.student_id, (c.record).reporting_lea, c.record, f.rule, f.field, f.value, f.other_ssid, f.explanation, f.fix
+		FROM chosen c LEFT JOIN first_finding f ON f.student_id = c.student_id
+		ORDER BY c.student_id
+		$query$, view, calpads.picture_fields('SENR', view, false), calpads.problems_expression(view),
+			calpads.sis_table_name(NULL, 'stu'), calpads.sis_table_name(NULL, 'enr'))
+		USING keep, skip;
+END;
+$$;
+COMMENT ON FUNCTION calpads.students_without_ssid(integer[], integer[]) IS
+	'active students without SSID, one row for each, with the record that a request would hold; rule and explanation '
+	'when it would leave the student out, and other_ssid, which may be the student''s own';
+
+CREATE FUNCTION calpads.ssid_file_name(base_name text) RETURNS text
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT n.name || '.txt'
+	FROM generate_series(1, 1000) AS number
+		CROSS JOIN LATERAL (SELECT base_name || CASE WHEN number > 1 THEN '_' || number ELSE '' END AS name) AS n
+	WHERE NOT EXISTS (SELECT FROM calpads.extract_file f WHERE lower(f.file_name) = lower(n.name || '.txt'))
+	ORDER BY number
+	LIMIT 1
+$$;
+COMMENT ON FUNCTION calpads.ssid_file_name(text) IS 'the name with .txt, and with _2, _3 when it is taken';
+
+-- A request or update is a batch of one file.
+CREATE FUNCTION calpads.open_ssid_file(lea text, category text, base_name text) RETURNS calpads.extract_file
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	new_batch bigint;
+	file calpads.extract_file;
+BEGIN
+	INSERT INTO calpads.batch (process, lea, today, encoding, forced)
+	VALUES ('SSID', lea, calpads.today(), calpads.batch_encoding(), false)
+	RETURNING batch_id INTO new_batch;
+	INSERT INTO calpads.extract_file (batch_id, process, lea, seq, category, file_name, records)
+	VALUES (new_batch, 'SSID', lea, 1, category, calpads.ssid_file_name(base_name), 0)
+	RETURNING * INTO file;
+	RETURN file;
+END;
+$$;
+COMMENT ON FUNCTION calpads.open_ssid_file(text, text, text) IS 'an empty file of the process SSID in a batch of its own';
+
+-- Its records are there: it enters its life.
+CREATE FUNCTION calpads.finish_ssid_file(file_id bigint) RETURNS calpads.extract_file
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	file calpads.extract_file;
+BEGIN
+	UPDATE calpads.extract_file f
+	SET records = (SELECT count(*) FROM calpads.extract_record r WHERE r.file_id = f.file_id)
+	WHERE f.file_id = finish_ssid_file.file_id
+	RETURNING f.* INTO file;
+	SELECT f.* INTO file FROM calpads.open_batch(file.batch_id) f;
+	RETURN file;
+END;
+$$;
+COMMENT ON FUNCTION calpads.finish_ssid_file(bigint) IS 'counts the records of a new file and opens it';
+
+CREATE FUNCTION calpads.store_ssid_request(file calpads.extract_file, keep integer[], skip integer[]) RETURNS bigint
+	LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH student AS MATERIALIZED (
+		SELECT w.*, row_number() OVER (ORDER BY w.rule IS NOT NULL, w.student_id) AS line_no
+		FROM calpads.students_without_ssid(keep, skip) w
+		WHERE w.lea = file.lea
+	), held AS (
+		INSERT INTO calpads.batch_held (batch_id, local_student_id, ssid, school_of_attendance, enrollment_start_date,
+			rule, field, value, explanation, fix)
+		SELECT file.batch_id, (s.record).local_student_id, s.other_ssid, (s.record).school_of_attendance,
+			(s.record).enrollment_start_date, s.rule, s.field, s.value, s.explanation, s.fix
+		FROM student s
+		WHERE s.rule IS NOT NULL
+	), requested AS MATERIALIZED (
+		-- [proposal] The local record ID names the line of the request.
+		SELECT s.line_no, s.student_id,
+			jsonb_populate_record(s.record, jsonb_build_object('local_record_id', format('R%s-%s', file.file_id, s.line_no)))
+				AS record
+		FROM student s
+		WHERE s.rule IS NULL
+	), stored AS (
+		INSERT INTO calpads.ssid_request_student (request_id, line_no, student_id, snapshot)
+		SELECT file.file_id, r.line_no, r.student_id, to_jsonb(r.record) FROM requested r
+	), written AS (
+		INSERT INTO calpads.extract_record (file_id, line_no, key, transaction_type, reason, explanation, changed, line)
+		SELECT file.file_id, r.line_no, concat_ws('^', (r.record).school_of_attendance, '',
+				to_char((r.record).enrollment_start_date, 'YYYYMMDD')),
+			'A', 'ssid_request', 'The student is enrolled and has no SSID.', '{}', calpads.senr_line(r.record)
+		FROM requested r
+		RETURNING line_no
+	)
+	SELECT count(*) FROM written
+$$;
+COMMENT ON FUNCTION calpads.store_ssid_request(calpads.extract_file, integer[], integer[]) IS
+	'the students, records and left-out students of a new request file; gives the number of records';
+
+CREATE FUNCTION calpads.ssid_request_lea(keep integer[], skip integer[]) RETURNS text
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	leas text[];
+BEGIN
+	SELECT array_agg(DISTINCT w.lea ORDER BY w.lea) INTO leas
+	FROM calpads.students_without_ssid(keep, skip) w
+	WHERE w.rule IS NULL;
+	IF cardinality(leas) > 1 THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'students of several LEAs have no SSID',
+			DETAIL = format('LEAs: %s.', array_to_string(leas, ', ')),
+			HINT = 'A request is of one LEA: say lea => ''…''.';
+	END IF;
+	RETURN coalesce(leas[1], (calpads.our_leas())[1]);
+END;
+$$;
+COMMENT ON FUNCTION calpads.ssid_request_lea(integer[], integer[]) IS 'the LEA of the students without SSID; several are an error';
+
+CREATE FUNCTION calpads.create_ssid_request(keep integer[] DEFAULT NULL, skip integer[] DEFAULT NULL, lea text DEFAULT NULL)
+	RETURNS calpads.extract_file
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	request_lea text;
+	base_name text := to_char(calpads.california_time(clock_timestamp()), 'YYYY_MM_DD_HH24MISS') || '_SENR_SSID';
+	file calpads.extract_file;
+	requested bigint;
+	left_out bigint;
+BEGIN
+	IF keep IS NOT NULL AND skip IS NOT NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'keep and skip exclude each other',
+			HINT = 'keep: only these students; skip: all but these.';
+	END IF;
+	PERFORM calpads.lock_ssids();
+	request_lea := coalesce(lea, calpads.ssid_request_lea(keep, skip));
+	PERFORM calpads.lock_process('SSID', request_lea);
+	file := calpads.open_ssid_file(request_lea, 'Request', base_name);
+	requested := calpads.store_ssid_request(file, keep, skip);
+	SELECT count(*) INTO left_out FROM calpads.batch_held h WHERE h.batch_id = file.batch_id;
+	IF requested = 0 THEN
+		DELETE FROM calpads.batch_held h WHERE h.batch_id = file.batch_id;
+		DELETE FROM calpads.extract_file f WHERE f.file_id = file.file_id;
+		DELETE FROM calpads.batch b WHERE b.batch_id = file.batch_id;
+		RAISE NOTICE USING
+			MESSAGE = 'no student needs an SSID, so no file was made',
+			DETAIL = format('Students without SSID who were left out: %s.', left_out),
+			HINT = 'SELECT * FROM calpads.students_without_ssid() says why.';
+		RETURN NULL;
+	END IF;
+	IF left_out > 0 THEN
+		RAISE NOTICE USING
+			MESSAGE = format('students without SSID who were left out: %s', left_out),
+			HINT = format('SELECT * FROM calpads.batch_held WHERE batch_id = %s says why.', file.batch_id);
+	END IF;
+	file := calpads.finish_ssid_file(file.file_id);
+	INSERT INTO calpads.ssid_request (request_id, lea, base_name, sha256, keep, skip)
+	VALUES (file.file_id, file.lea, regexp_replace(file.file_name, '\.txt$', ''),
+		encode(sha256(calpads.file_content(file.file_id)), 'hex'), create_ssid_request.keep, create_ssid_request.skip);
+	RETURN file;
+END;
+$$;
+COMMENT ON FUNCTION calpads.create_ssid_request(integer[], integer[], text) IS
+	'the file for CALPADS'' SSID Match Tool: active students without SSID; keep: only these STU.ID, skip: all but these. '
+	'For the Match Tool alone: uploaded as SENR it would make a new SSID for everybody in it. Null when there is nobody';
+
+CREATE FUNCTION calpads.close_ssid_request(request_id bigint, note text) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	batch bigint;
+BEGIN
+	PERFORM calpads.lock_ssids();
+	UPDATE calpads.ssid_request r
+	SET closed_at = clock_timestamp(), closed_by = session_user, closing_note = note
+	WHERE r.request_id = close_ssid_request.request_id AND r.closed_at IS NULL;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('there is no open request %s', coalesce(request_id::text, 'without a number')),
+			HINT = 'SELECT * FROM calpads.ssid_request WHERE closed_at IS NULL lists them.';
+	END IF;
+	UPDATE calpads.match_session s SET status = 'closed', ended_at = clock_timestamp(), ended_by = session_user
+	WHERE s.request_id = close_ssid_request.request_id AND s.status = 'open';
+	UPDATE calpads.extract_file f SET obsoleted_by = 0
+	WHERE f.file_id = close_ssid_request.request_id AND f.obsoleted_by IS NULL
+	RETURNING f.batch_id INTO batch;
+	PERFORM calpads.refresh_file_status(batch, note);
+END;
+$$;
+COMMENT ON FUNCTION calpads.close_ssid_request(bigint, text) IS
+	'closes a request and its match session, whether they are finished or given up; its students are found again by the '
+	'next request, unless a new SSID was asked for them';
+
+-- ---- steps 2 and 3: the result, and what people decide ------------------------------
+
+-- A result belongs to the open request whose name its own name contains; of
+-- …_SSID and …_SSID_2, both contained in the second, to the longer one.
+CREATE FUNCTION calpads.request_of_result(path text) RETURNS calpads.ssid_request
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	file_name text := regexp_replace(path, '^.*[/\\]', '');
+	result_name text := lower(regexp_replace(file_name, '\.[[:alnum:]]{1,5}$', ''));
+	request calpads.ssid_request;
+BEGIN
+	IF result_name ~ ' ?\([0-9]+\)$' THEN
+		result_name := regexp_replace(result_name, ' ?\([0-9]+\)$', '');
+		RAISE NOTICE 'the number that the browser added to the file name is left out';
+	END IF;
+	SELECT r.* INTO request
+	FROM calpads.ssid_request r
+	WHERE strpos(result_name, lower(r.base_name)) > 0
+	ORDER BY length(r.base_name) DESC, r.closed_at IS NOT NULL, r.request_id DESC
+	LIMIT 1;
+	IF request.request_id IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('the result "%s" belongs to no request', file_name),
+			DETAIL = 'SSID_RESULT_NAME: the name of a result contains the name of its request file.',
+			HINT = 'Give the file its name again; SELECT base_name FROM calpads.ssid_request WHERE closed_at IS NULL lists them.';
+	ELSIF request.closed_at IS NOT NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('the request of the result "%s" is closed', file_name),
+			DETAIL = format('Closed at %s: %s.', request.closed_at, request.closing_note),
+			HINT = 'Make a new request: SELECT * FROM calpads.create_ssid_request();';
+	END IF;
+	RETURN request;
+END;
+$$;
+COMMENT ON FUNCTION calpads.request_of_result(text) IS 'the open request that a result file belongs to by its name, or an error';
+
+CREATE FUNCTION calpads.match_result_rows(
+	name text,
+	content bytea,
+	OUT line_no bigint,
+	OUT known jsonb,
+	OUT extra jsonb
+) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	titles text[] := (SELECT r.cells FROM calpads.read_rows(name, content) r LIMIT 1);
+	header text[] := calpads.ssid_header('ssid_match_result', titles);
+	bad record;
+	missing text;
+BEGIN
+	-- Only these are needed (spec/ssid.md section 4) [proposal].
+	SELECT string_agg(f.label, ', ' ORDER BY f.ordinal) INTO missing
+	FROM calpads.layout_field f
+	WHERE f.layout = 'ssid_match_result' AND f.name IN ('submitted_senr_local_id', 'result_senr_ssid',
+			'result_match_category', 'result_match_percentage_score')
+		AND (f.name = ANY (header)) IS NOT TRUE;
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'bad_copy_file_format',
+			MESSAGE = format('file "%s" is no result of the SSID Match Tool', name),
+			DETAIL = format('Its first line does not name the columns %s.', missing),
+			HINT = 'The names can be in any order and case; others that CALPADS uses can be added to calpads.ssid_column.';
+	END IF;
+	SELECT r.line_no, r.complaint INTO bad FROM calpads.read_rows(name, content) r WHERE r.complaint IS NOT NULL LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'bad_copy_file_format',
+			MESSAGE = format('line %s of the result "%s" cannot be read', bad.line_no, name),
+			DETAIL = bad.complaint;
+	END IF;
+	RETURN QUERY
+	SELECT r.line_no,
+		(SELECT jsonb_object_agg(c.name, c.cell)
+			FROM (SELECT DISTINCT ON (h.name) h.name, calpads.spreadsheet_text(r.cells[h.position]) AS cell
+				FROM unnest(header) WITH ORDINALITY AS h (name, position)
+				WHERE h.name IS NOT NULL
+				ORDER BY h.name, h.position) AS c),
+		coalesce((SELECT jsonb_object_agg(coalesce(titles[h.position], 'column_' || h.position), r.cells[h.position])
+			FROM unnest(header) WITH ORDINALITY AS h (name, position)
+			WHERE h.name IS NULL OR h.name LIKE 'candidate%'), '{}')
+	FROM calpads.read_rows(name, content) WITH ORDINALITY r
+	WHERE r.ordinality > 1;
+END;
+$$;
+COMMENT ON FUNCTION calpads.match_result_rows(text, bytea) IS
+	'the rows of a result of the SSID Match Tool: known columns by the names of the layout, all others by their own';
+
+-- The rows joined to the request, before anything is stored.
+CREATE FUNCTION calpads.match_result_joined(
+	request_id bigint,
+	name text,
+	content bytea,
+	OUT line_no bigint,
+	OUT student_id integer,
+	OUT known jsonb,
+	OUT extra jsonb,
+	OUT is_same_person boolean,
+	OUT birth_date_unreadable boolean,
+	OUT is_same_lea boolean
+) RETURNS SETOF record
+	LANGUAGE sql STABLE ROWS 10000
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT r.line_no, s.student_id, r.known, r.extra,
+		(NOT r.known ? 'submitted_senr_student_legal_last_name'
+			OR calpads.same_name(r.known ->> 'submitted_senr_student_legal_last_name', s.snapshot ->> 'student_legal_last_name'))
+		AND (NOT r.known ? 'submitted_senr_student_legal_first_name'
+			OR calpads.same_name(r.known ->> 'submitted_senr_student_legal_first_name', s.snapshot ->> 'student_legal_first_name'))
+		AND coalesce(calpads.file_date(r.known ->> 'submitted_senr_birth_date')
+			= (s.snapshot ->> 'student_birth_date')::date, true),
+		r.known ->> 'submitted_senr_birth_date' IS NOT NULL
+			AND calpads.file_date(r.known ->> 'submitted_senr_birth_date') IS NULL,
+		coalesce(calpads.seven_digits(r.known ->> 'submitted_senr_reporting_lea') = q.lea, true)
+	FROM calpads.match_result_rows(name, content) r
+		JOIN calpads.ssid_request q ON q.request_id = match_result_joined.request_id
+		LEFT JOIN calpads.ssid_request_student s ON s.request_id = q.request_id
+			AND s.student_id = calpads.local_number(r.known ->> 'submitted_senr_local_id')
+$$;
+COMMENT ON FUNCTION calpads.match_result_joined(bigint, text, bytea) IS
+	'the rows of a result with the students of the request that they name, and whether they say the same of them';
+
+CREATE FUNCTION calpads.check_match_result(request calpads.ssid_request, name text, content bytea) RETURNS void
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	verdict record;
+	complaint text;
+BEGIN
+	SELECT count(*) AS rows,
+		min(r.line_no) FILTER (WHERE NOT r.is_same_lea) AS other_lea,
+		min(r.line_no) FILTER (WHERE r.student_id IS NULL) AS stranger,
+		min(r.line_no) FILTER (WHERE NOT r.is_same_person) AS other_person
+	INTO verdict
+	FROM calpads.match_result_joined(request.request_id, name, content) r;
+	complaint := CASE
+		WHEN verdict.rows = 0 THEN 'The file has no rows.'
+		WHEN verdict.other_lea IS NOT NULL THEN format('Line %s is of another LEA.', verdict.other_lea)
+		WHEN verdict.stranger IS NOT NULL THEN
+			format('The local ID in line %s is not in the request.', verdict.stranger)
+		WHEN verdict.other_person IS NOT NULL THEN
+			format('Name or birth date in line %s are not those that were requested.', verdict.other_person)
+	END;
+	IF complaint IS NOT NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'bad_copy_file_format',
+			MESSAGE = format('the result "%s" is not that of request file %s.txt', name, request.base_name),
+			DETAIL = complaint,
+			HINT = 'Load the result that the Match Tool gave for this request.';
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.check_match_result(calpads.ssid_request, text, bytea) IS
+	'refuses a result whose rows are not those of the request';
+
+CREATE FUNCTION calpads.store_match_rows(session_id bigint, request_id bigint, name text, content bytea) RETURNS void
+	LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	INSERT INTO calpads.match_row (session_id, line_no, student_id, ssid, ssid_in_file, ssid_created, category, score,
+		problems, candidate, extra)
+	WITH cell AS (
+		SELECT r.line_no, r.student_id, r.extra, r.birth_date_unreadable,
+			r.known ->> 'result_senr_ssid' AS ssid_in_file,
+			-- A spreadsheet takes the leading zeros of a number away.
+			CASE WHEN r.known ->> 'result_senr_ssid' ~ '^[0-9]{7,9}$' THEN lpad(r.known ->> 'result_senr_ssid', 10, '0')
+				ELSE r.known ->> 'result_senr_ssid' END AS ssid,
+			calpads.file_date(r.known ->> 'result_senr_ssid_create_date') AS ssid_created,
+			CASE lower(regexp_replace(r.known ->> 'result_match_category', '[^[:alpha:]]', '', 'g'))
+				WHEN 'nomatch' THEN 'No Match' WHEN 'singlematch' THEN 'Single Match'
+				WHEN 'multiplematch' THEN 'Multiple Match' ELSE r.known ->> 'result_match_category' END AS category,
+			r.known ->> 'result_match_percentage_score' AS score_in_file,
+			substring(r.known ->> 'result_match_percentage_score' FROM '^\s*([0-9]{1,3}(?:\.[0-9]+)?)\s*%?\s*$')::numeric AS score,
+			jsonb_strip_nulls(jsonb_build_object('last_name', r.known ->> 'candidate_last_name',
+				'first_name', r.known ->> 'candidate_first_name', 'gender', upper(r.known ->> 'candidate_gender'),
+				'birth_date', calpads.file_date(r.known ->> 'candidate_birth_date'))) AS candidate
+		FROM calpads.match_result_joined(request_id, name, content) r
+	), counted AS (
+		SELECT c.*, count(c.ssid_in_file) OVER (PARTITION BY c.student_id) AS candidates
+		FROM (SELECT d.*, row_number() OVER (PARTITION BY d.student_id, d.ssid ORDER BY d.line_no) AS copy FROM cell d) AS c
+		WHERE c.copy = 1 OR c.ssid_in_file IS NULL
+	)
+	SELECT session_id, c.line_no, c.student_id, CASE WHEN calpads.is_ssid(c.ssid) THEN c.ssid END, c.ssid_in_file,
+		c.ssid_created, c.category, CASE WHEN c.score <= 100 THEN c.score END,
+		array_remove(ARRAY[
+			CASE WHEN c.category NOT IN ('No Match', 'Single Match', 'Multiple Match') OR c.category IS NULL
+				THEN 'The match category is unknown.' END,
+			CASE WHEN c.category = 'Single Match' AND c.candidates > 1 THEN 'A single match has several candidates.' END,
+			CASE WHEN c.category = 'No Match' AND c.ssid_in_file IS NOT NULL THEN 'There is a candidate where no match was found.' END,
+			CASE WHEN c.category IN ('Single Match', 'Multiple Match') AND c.ssid_in_file IS NULL
+				THEN 'There is no candidate where a match was found.' END,
+			CASE WHEN c.score_in_file IS NOT NULL AND (c.score <= 100) IS NOT TRUE OR c.ssid_in_file IS NOT NULL AND c.score_in_file IS NULL
+				THEN 'The score is no percentage from 0 to 100.' END,
+			CASE WHEN c.ssid_in_file IS NOT NULL AND NOT calpads.is_ssid(c.ssid) THEN 'The SSID is not of ten digits.'
+				WHEN c.ssid <> c.ssid_in_file THEN 'The SSID has lost its leading zeros; they are put back.' END,
+			CASE WHEN left(c.ssid, 1) = '0' AND c.ssid = c.ssid_in_file THEN 'The SSID begins with a zero.'
+				WHEN c.ssid ~ '^(.)\1{9}$' THEN 'The SSID is ten times the same digit.' END,
+			CASE WHEN c.birth_date_unreadable THEN 'The submitted birth date cannot be read.' END], NULL),
+		c.candidate, c.extra
+	FROM counted c
+$$;
+COMMENT ON FUNCTION calpads.store_match_rows(bigint, bigint, text, bytea) IS
+	'the rows of a result as rows of calpads.match_row, with what is odd in them; a candidate that is listed twice counts once';
+
+-- Decisions stay where nothing they were made on is gone: the selected
+-- candidate, or, of No Match and New SSID, that nobody new has come.
+CREATE FUNCTION calpads.replace_match_rows(session calpads.match_session, name text, content bytea) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	former jsonb := (SELECT coalesce(jsonb_agg(DISTINCT ARRAY[m.student_id::text, m.ssid_in_file]), '[]') FROM calpads.match_row m
+		WHERE m.session_id = session.session_id AND m.ssid_in_file IS NOT NULL);
+BEGIN
+	DELETE FROM calpads.match_row m WHERE m.session_id = session.session_id;
+	PERFORM calpads.store_match_rows(session.session_id, session.request_id, name, content);
+	DELETE FROM calpads.match_decision d
+	WHERE d.session_id = session.session_id
+		AND NOT EXISTS (SELECT FROM calpads.ssid_emitted e
+			WHERE e.session_id = d.session_id AND e.student_id = d.student_id)
+		AND CASE WHEN d.decision = 'Select'
+			THEN d.reason IS NULL AND d.ssid NOT IN (SELECT m.ssid FROM calpads.match_row m
+				WHERE m.session_id = d.session_id AND m.student_id = d.student_id AND m.ssid IS NOT NULL)
+			ELSE EXISTS (SELECT FROM calpads.match_row m
+				WHERE m.session_id = d.session_id AND m.student_id = d.student_id AND m.ssid_in_file IS NOT NULL
+					AND NOT former @> jsonb_build_array(ARRAY[m.student_id::text, m.ssid_in_file])) END;
+END;
+$$;
+COMMENT ON FUNCTION calpads.replace_match_rows(calpads.match_session, text, bytea) IS
+	'puts another result in the place of a session''s former one';
+
+CREATE FUNCTION calpads.load_match_result(path text, content bytea DEFAULT NULL, force boolean DEFAULT false) RETURNS bigint
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	bytes bytea := calpads.ssid_file(path, content);
+	file_name text := regexp_replace(path, '^.*[/\\]', '');
+	digest text := encode(sha256(bytes), 'hex');
+	request calpads.ssid_request;
+	session calpads.match_session;
+	loaded calpads.load;
+	undecided bigint;
+BEGIN
+	PERFORM calpads.lock_ssids();
+	request := calpads.request_of_result(path);
+	SELECT s.* INTO session FROM calpads.match_session s
+	WHERE s.request_id = request.request_id AND s.status <> 'closed' ORDER BY s.session_id DESC LIMIT 1;
+	SELECT l.* INTO loaded FROM calpads.load l WHERE l.load_id = session.load_id;
+	IF loaded.sha256 = digest THEN
+		RAISE NOTICE 'the result was loaded before; session % goes on', session.session_id;
+		RETURN session.session_id;
+	END IF;
+	IF session.session_id IS NOT NULL AND (NOT force OR session.status <> 'open') THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('request file %s.txt has a result with other content', request.base_name),
+			DETAIL = format('Session %s (%s) works on "%s".', session.session_id, session.status, loaded.file_name),
+			HINT = CASE WHEN session.status = 'open'
+				THEN 'force => true puts the new result in its place; decisions stay where their candidates are.'
+				ELSE 'Make a new request: SELECT * FROM calpads.create_ssid_request();' END;
+	ELSIF session.session_id IS NULL AND EXISTS (SELECT FROM calpads.match_session s
+			JOIN calpads.ssid_request r ON r.request_id = s.request_id
+			WHERE s.status = 'open' AND r.lea = request.lea) THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = 'another match session is open',
+			DETAIL = 'Only one match process of an LEA is open at a time.',
+			HINT = 'SELECT * FROM calpads.match_session WHERE status = ''open'' shows it; finish it by '
+				'calpads.create_ssid_update(), or give its request up by calpads.close_ssid_request().';
+	END IF;
+	PERFORM calpads.check_match_result(request, file_name, bytes);
+	INSERT INTO calpads.load (process, lea, file_name, sha256, bytes, layout, layout_year)
+	VALUES ('SSID', request.lea, file_name, digest, length(bytes), 'ssid_match_result', calpads.academic_year(calpads.today()))
+	RETURNING * INTO loaded;
+	IF session.session_id IS NULL THEN
+		INSERT INTO calpads.match_session (request_id, load_id) VALUES (request.request_id, loaded.load_id)
+		RETURNING * INTO session;
+		PERFORM calpads.store_match_rows(session.session_id, request.request_id, file_name, bytes);
+	ELSE
+		UPDATE calpads.load l SET closed_at = clock_timestamp() WHERE l.load_id = session.load_id;
+		UPDATE calpads.match_session s SET load_id = loaded.load_id WHERE s.session_id = session.session_id;
+		PERFORM calpads.replace_match_rows(session, file_name, bytes);
+	END IF;
+	UPDATE calpads.load l
+	SET (rows_read, rows_loaded) = (SELECT count(*), count(*) FROM calpads.match_row m WHERE m.session_id = session.session_id)
+	WHERE l.load_id = loaded.load_id;
+	SELECT count(*) INTO undecided
+	FROM calpads.ssid_request_student s
+	WHERE s.request_id = request.request_id AND NOT EXISTS (SELECT FROM calpads.match_row m
+		WHERE m.session_id = session.session_id AND m.student_id = s.student_id);
+	IF undecided > 0 THEN
+		RAISE WARNING USING
+			MESSAGE = format('students of the request who are not in the result: %s', undecided),
+			DETAIL = 'They stay undecided.';
+	END IF;
+	RETURN session.session_id;
+END;
+$$;
+COMMENT ON FUNCTION calpads.load_match_result(text, bytea, boolean) IS
+	'loads a result of the SSID Match Tool (CSV with header) for its open request and gives the match session: a file of '
+	'the server by its absolute path, or content, whose name is path; the same file again gives its session; force: in '
+	'place of another result of the request';
+
+/*
+ * What speaks against a candidate for a student, for all candidates and
+ * decisions of a session, or of one student, to whom an SSID that is no
+ * candidate can be added.  refusal: it cannot be selected.  warnings: only with confirmation.
+ * What the file does not say of the candidate is not compared.
+ */
+CREATE FUNCTION calpads.match_assessment(
+	session_id bigint,
+	only_student integer DEFAULT NULL,
+	other_ssid text DEFAULT NULL,
+	OUT student_id integer,
+	OUT ssid text,
+	OUT refusal text,
+	OUT warnings text[],
+	OUT replacement_ssid text
+) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE ROWS 10000
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+BEGIN
+	RETURN QUERY
+	WITH student AS MATERIALIZED (
+		SELECT s.student_id, r.lea, jsonb_populate_record(NULL::calpads.senr, s.snapshot) AS record
+		FROM calpads.match_session m
+			JOIN calpads.ssid_request r ON r.request_id = m.request_id
+			JOIN calpads.ssid_request_student s ON s.request_id = r.request_id
+		WHERE m.session_id = match_assessment.session_id AND s.student_id = coalesce(only_student, s.student_id)
+	), listed AS MATERIALIZED (
+		SELECT m.student_id, m.ssid, m.score, m.candidate, m.problems,
+			count(*) OVER (PARTITION BY m.student_id, m.score) AS same_score
+		FROM calpads.match_row m
+		WHERE m.session_id = match_assessment.session_id AND m.student_id = coalesce(only_student, m.student_id)
+			AND m.ssid IS NOT NULL
+		UNION ALL
+		SELECT o.student_id, o.ssid, NULL, '{}', '{}', 1
+		FROM (SELECT only_student, other_ssid WHERE other_ssid IS NOT NULL
+			UNION
+			SELECT d.student_id, d.ssid FROM calpads.match_decision d
+			WHERE d.session_id = match_assessment.session_id AND d.student_id = coalesce(only_student, d.student_id)
+				AND d.ssid IS NOT NULL) AS o (student_id, ssid)
+		WHERE (o.student_id, o.ssid) NOT IN (SELECT m.student_id, m.ssid FROM calpads.match_row m
+			WHERE m.session_id = match_assessment.session_id AND m.ssid IS NOT NULL)
+	), person AS MATERIALIZED (
+		SELECT p.* FROM calpads.sis_person((SELECT array_agg(s.student_id) FROM student s),
+			(SELECT array_agg(DISTINCT l.ssid) FROM listed l),
+			(SELECT array_agg(DISTINCT (s.record).student_birth_date) FROM student s)) p
+	), held AS MATERIALIZED (
+		SELECT l.student_id, l.ssid, bool_or(NOT h.deleted AND NOT h.is_old) AS by_another, bool_or(NOT h.deleted AND h.is_old) AS by_another_before,
+			bool_or(h.deleted) AS by_deleted
+		FROM listed l JOIN (SELECT p.student_id, o.ssid, p.deleted, o.is_old
+			FROM person p CROSS JOIN LATERAL (
+				SELECT unnest(p.ssids), false UNION ALL SELECT unnest(p.old_ssids), true) AS o (ssid, is_old)) AS h
+			ON h.ssid = l.ssid AND h.student_id <> l.student_id
+		GROUP BY l.student_id, l.ssid
+	), taken AS MATERIALIZED (
+		SELECT DISTINCT l.student_id, l.ssid
+		FROM listed l
+			JOIN calpads.match_decision d ON d.ssid = l.ssid AND d.student_id <> l.student_id
+			JOIN calpads.match_session m ON m.session_id = d.session_id
+			LEFT JOIN calpads.ssid_emitted e ON e.session_id = d.session_id AND e.student_id = d.student_id
+		WHERE m.status = 'open' OR m.session_id = match_assessment.session_id OR e.file_id IS NOT NULL
+	), twin AS MATERIALIZED (
+		SELECT DISTINCT s.student_id
+		FROM student s JOIN person p ON p.birth_date = (s.record).student_birth_date AND p.student_id <> s.student_id
+		WHERE calpads.same_name(p.last_name, (s.record).student_legal_last_name)
+	)
+	SELECT l.student_id, l.ssid,
+		CASE
+			WHEN NOT calpads.is_ssid(l.ssid) THEN 'it is not of ten digits'
+			WHEN p.ssids <> '{}' THEN 'the student has an SSID in the SIS by now'
+			WHEN h.by_another THEN 'another student of the district has it'
+			WHEN h.by_another_before THEN 'it is the former SSID of another student of the district'
+			WHEN l.ssid IN (SELECT o.retired_ssid FROM calpads.ssid_replacement_row o WHERE o.complaint IS NULL) THEN 'it is retired'
+			WHEN k.ssid IS NOT NULL THEN 'it is selected for another student'
+		END,
+		array_remove(ARRAY[
+			CASE WHEN (l.candidate ->> 'birth_date')::date <> (s.record).student_birth_date THEN 'The birth date differs.' END,
+			CASE WHEN l.candidate ? 'last_name' AND NOT calpads.same_name(l.candidate ->> 'last_name', (s.record).student_legal_last_name)
+				THEN 'The last name differs.' END,
+			CASE WHEN l.candidate ? 'first_name' AND NOT calpads.same_name(l.candidate ->> 'first_name', (s.record).student_legal_first_name)
+				THEN 'The first name differs.' END,
+			CASE WHEN l.candidate ->> 'gender' <> (s.record).student_gender_code THEN 'The gender differs.' END,
+			CASE WHEN l.score < 100 THEN 'The score is below 100.' WHEN l.score IS NULL THEN 'There is no score.' END,
+			CASE WHEN l.same_score > 1 THEN 'Other candidates have the same score.' END,
+			CASE WHEN t.student_id IS NOT NULL THEN 'Another student has the same birth date and last name: a twin?' END,
+			CASE WHEN h.by_deleted THEN 'A deleted student of the SIS has this SSID.' END], NULL) || l.problems,
+		r.replacement_ssid
+	FROM listed l
+		JOIN student s ON s.student_id = l.student_id
+		LEFT JOIN person p ON p.student_id = l.student_id AND NOT p.deleted
+		LEFT JOIN held h ON h.student_id = l.student_id AND h.ssid = l.ssid
+		LEFT JOIN taken k ON k.student_id = l.student_id AND k.ssid = l.ssid
+		LEFT JOIN twin t ON t.student_id = l.student_id
+		LEFT JOIN calpads.retired_ssid r ON r.retired_ssid = l.ssid;
+END;
+$$;
+COMMENT ON FUNCTION calpads.match_assessment(bigint, integer, text) IS
+	'why candidates cannot be selected, or only with confirmation; replacement_ssid: what stands for a retired one now';
+
+CREATE VIEW calpads.match_candidate AS
+SELECT m.session_id, m.student_id, m.ssid, m.score,
+	-- Ties: the newer SSID last [proposal].
+	row_number() OVER (PARTITION BY m.session_id, m.student_id
+		ORDER BY m.score DESC NULLS LAST, m.ssid_created NULLS LAST, m.line_no) AS rank,
+	m.category, m.ssid_created, m.candidate ->> 'last_name' AS last_name, m.candidate ->> 'first_name' AS first_name,
+	(m.candidate ->> 'birth_date')::date AS birth_date, m.candidate ->> 'gender' AS gender,
+	CASE WHEN m.ssid IS NULL THEN 'it is not of ten digits' ELSE a.refusal END AS refusal,
+	coalesce(a.warnings, m.problems) AS warnings, a.replacement_ssid, d.ssid IS NOT NULL AS selected,
+	m.problems, m.ssid_in_file, m.line_no, m.extra,
+	(SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(m.extra) e WHERE e.key ~* 'parent|guardian') AS guardian,
+	(SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(m.extra) e
+		WHERE e.key ~* 'address|street|city|state|zip' AND e.key !~* 'birth|parent|guardian') AS address,
+	(SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(m.extra) e WHERE e.key ~* 'language|elas') AS language
+FROM calpads.match_session s
+	CROSS JOIN LATERAL (SELECT r.* FROM calpads.match_row r WHERE r.session_id = s.session_id AND r.ssid_in_file IS NOT NULL) AS m
+	LEFT JOIN LATERAL (SELECT x.* FROM calpads.match_assessment(s.session_id) x) AS a
+		ON a.student_id = m.student_id AND a.ssid = m.ssid
+	LEFT JOIN calpads.match_decision d ON d.session_id = m.session_id AND d.student_id = m.student_id AND d.ssid = m.ssid;
+COMMENT ON VIEW calpads.match_candidate IS
+	'candidates of the match sessions, the best first (rank); refusal: it cannot be selected; warnings: only with '
+	'confirmation; extra: all columns that nobody knows, and of these those that speak of guardian, address and language';
+
+-- A suggestion is a single match of 100 % of whom nothing else is known that
+-- would need a second look.  It decides nothing (spec/ssid.md section 5).
+CREATE FUNCTION calpads.match_suggestion(session_id bigint, OUT student_id integer, OUT ssid text) RETURNS SETOF record
+	LANGUAGE sql STABLE ROWS 10000
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+AS $$
+	SELECT m.student_id, m.ssid
+	FROM calpads.match_row m
+		JOIN calpads.match_assessment(match_suggestion.session_id) a ON a.student_id = m.student_id AND a.ssid = m.ssid
+	WHERE m.session_id = match_suggestion.session_id AND m.category = 'Single Match' AND m.score = 100
+		AND a.refusal IS NULL AND a.warnings = '{}'
+		AND NOT EXISTS (SELECT FROM calpads.match_row o
+			WHERE o.session_id = m.session_id AND o.ssid = m.ssid AND o.student_id <> m.student_id)
+$$;
+COMMENT ON FUNCTION calpads.match_suggestion(bigint) IS
+	'single matches of 100 % that nothing speaks against and no other student is offered';
+
+-- What the reviewer may want to see beside the record; a district need not
+-- have all the tables.
+CREATE FUNCTION calpads.match_background(
+	ids integer[],
+	OUT student_id integer,
+	OUT guardian text,
+	OUT address text,
+	OUT language text
+) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE ROWS 10000
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+BEGIN
+	RETURN QUERY EXECUTE format($query$
+		SELECT s.student_id, c.guardian, s.address, s.language
+		FROM (SELECT DISTINCT ON (u.id::integer) u.id::integer AS student_id,
+				nullif(concat_ws(', ', nullif(btrim(u.ad::text), ''), nullif(btrim(u.cy::text), ''),
+					nullif(btrim(concat_ws(' ', btrim(u.st::text), btrim(u.zc::text))), '')), '') AS address,
+				nullif(btrim(u.hl::text), '') AS language
+			FROM %1$s u
+			WHERE u.id::integer = ANY ($1) AND (u.del::text IN ('t', 'true', 'TRUE', '1', 'Y')) IS NOT TRUE
+			ORDER BY u.id::integer, coalesce(btrim(u.tg::text), '') <> '', u.sc) AS s
+			LEFT JOIN (SELECT n.pid::integer AS student_id,
+				string_agg(btrim(concat_ws(' ', btrim(n.fn::text), btrim(n.ln::text))), '; ' ORDER BY n.sq::integer, n.ln, n.fn) AS guardian
+				FROM %2$s n
+				WHERE n.pid::integer = ANY ($1) AND (n.del::text IN ('t', 'true', 'TRUE', '1', 'Y')) IS NOT TRUE
+				GROUP BY n.pid::integer) AS c ON c.student_id = s.student_id
+		$query$, calpads.sis_table_name(NULL, 'stu'), calpads.sis_table_name(NULL, 'con'))
+		USING ids;
+END;
+$$;
+COMMENT ON FUNCTION calpads.match_background(integer[]) IS
+	'guardians (CON), mailing address and home language (STU) of students, as the SIS has them';
+
+CREATE VIEW calpads.match_student AS
+SELECT s.session_id, q.request_id, q.line_no, q.student_id, q.snapshot ->> 'local_student_id' AS local_student_id,
+	q.snapshot ->> 'student_legal_last_name' AS last_name, q.snapshot ->> 'student_legal_first_name' AS first_name,
+	q.snapshot ->> 'student_legal_middle_name' AS middle_name, (q.snapshot ->> 'student_birth_date')::date AS birth_date,
+	q.snapshot ->> 'student_gender_code' AS gender, q.snapshot ->> 'school_of_attendance' AS school_of_attendance,
+	q.snapshot ->> 'grade_level_code' AS grade_level,
+	c.category, coalesce(c.candidates, 0) AS candidates, c.best_score, g.ssid AS suggestion,
+	d.decision, d.ssid, d.warnings, d.reason, d.decided_at, d.decided_by, e.file_name AS emitted_in,
+	s.status = 'open' AND e.file_name IS NULL AS can_be_decided,
+	lag(q.student_id) OVER (PARTITION BY s.session_id ORDER BY q.line_no) AS previous_student_id,
+	lead(q.student_id) OVER (PARTITION BY s.session_id ORDER BY q.line_no) AS next_student_id,
+	b.guardian, b.address, b.language, q.snapshot
+FROM calpads.match_session s
+	CROSS JOIN LATERAL (SELECT r.* FROM calpads.ssid_request_student r WHERE r.request_id = s.request_id) AS q
+	LEFT JOIN LATERAL (SELECT m.student_id, min(m.category) AS category, count(m.ssid_in_file) AS candidates, max(m.score) AS best_score
+		FROM calpads.match_row m WHERE m.session_id = s.session_id GROUP BY m.student_id) AS c ON c.student_id = q.student_id
+	LEFT JOIN LATERAL (SELECT x.* FROM calpads.match_suggestion(s.session_id) x) AS g ON g.student_id = q.student_id
+	LEFT JOIN calpads.match_decision d ON d.session_id = s.session_id AND d.student_id = q.student_id
+	LEFT JOIN LATERAL (SELECT x.student_id, max(x.file_name) AS file_name FROM calpads.ssid_emitted x
+		WHERE x.session_id = s.session_id GROUP BY x.student_id) AS e ON e.student_id = q.student_id
+	LEFT JOIN LATERAL (SELECT x.* FROM calpads.match_background(
+		(SELECT array_agg(r.student_id) FROM calpads.ssid_request_student r WHERE r.request_id = s.request_id)) x) AS b
+		ON b.student_id = q.student_id;
+COMMENT ON VIEW calpads.match_student IS
+	'students of the match sessions as they were requested, with what was decided; decision null: undecided; suggestion: a '
+	'candidate that nothing speaks against, which is not selected by itself; guardian, address and language as the SIS has them';
+
+CREATE VIEW calpads.match_undecided AS
+SELECT m.* FROM calpads.match_student m WHERE m.decision IS NULL;
+COMMENT ON VIEW calpads.match_undecided IS 'students of the match sessions that are still to be decided';
+
+CREATE FUNCTION calpads.find_open_session(session_id bigint) RETURNS calpads.match_session
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	session calpads.match_session;
+BEGIN
+	SELECT s.* INTO session FROM calpads.match_session s WHERE s.session_id = find_open_session.session_id;
+	IF session.session_id IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'undefined_object',
+			MESSAGE = format('there is no match session %s', coalesce(session_id::text, 'without a number')),
+			HINT = 'calpads.match_session lists them; calpads.load_match_result() begins one.';
+	ELSIF session.status <> 'open' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('match session %s is %s', session_id, session.status),
+			HINT = 'Students without an SSID are found by the next calpads.create_ssid_request().';
+	END IF;
+	RETURN session;
+END;
+$$;
+COMMENT ON FUNCTION calpads.find_open_session(bigint) IS 'the open match session of that number, or an error';
+
+CREATE FUNCTION calpads.check_can_be_decided(session calpads.match_session, student integer) RETURNS void
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	file_name text;
+BEGIN
+	IF NOT EXISTS (SELECT FROM calpads.ssid_request_student s
+			WHERE s.request_id = session.request_id AND s.student_id = student) THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'undefined_object',
+			MESSAGE = format('student %s is not in match session %s', coalesce(student::text, 'without a number'), session.session_id),
+			HINT = 'calpads.match_student lists the students.';
+	END IF;
+	SELECT e.file_name INTO file_name FROM calpads.ssid_emitted e
+	WHERE e.session_id = session.session_id AND e.student_id = student LIMIT 1;
+	IF file_name IS NOT NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('the decision for student %s cannot be changed any more', student),
+			DETAIL = format('Its row stands in %s.', file_name),
+			HINT = 'If CALPADS has refused that file, say so by calpads.reject_file().';
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.check_can_be_decided(calpads.match_session, integer) IS
+	'refuses decisions for strangers, and for students whose row is in an updated file';
+
+-- What a decision has to be confirmed for; errors where it cannot be made.
+CREATE FUNCTION calpads.decision_warnings(session bigint, student integer, decision text, chosen text, reason text) RETURNS text[]
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	assessment record;
+BEGIN
+	IF decision = 'New SSID' THEN
+		RETURN CASE WHEN EXISTS (SELECT FROM calpads.match_row m
+				WHERE m.session_id = session AND m.student_id = student AND m.ssid_in_file IS NOT NULL AND m.score >= 90)
+			THEN ARRAY['A candidate has a score of 90 or more: the student may come to have two SSIDs (MID).'] ELSE '{}'::text[] END;
+	ELSIF decision <> 'Select' THEN
+		RETURN '{}';
+	END IF;
+	SELECT a.* INTO assessment FROM calpads.match_assessment(session, student, chosen) a WHERE a.ssid = chosen;
+	IF assessment.refusal IS NOT NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('the SSID cannot be selected for student %s: %s', student, assessment.refusal),
+			HINT = CASE WHEN assessment.replacement_ssid IS NOT NULL
+				THEN 'calpads.match_candidate.replacement_ssid and calpads.retired_ssid have the one that stands for it now.'
+				ELSE 'No student may receive the SSID of another; if the SIS is wrong, mend STU.CID first.' END;
+	ELSIF EXISTS (SELECT FROM calpads.match_row m WHERE m.session_id = session AND m.student_id = student AND m.ssid = chosen) THEN
+		RETURN assessment.warnings;
+	ELSIF coalesce(btrim(reason), '') = '' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('the SSID is no candidate of student %s', student),
+			HINT = 'If you know it from elsewhere, say confirm => true and the reason.';
+	END IF;
+	RETURN array_append(array_remove(assessment.warnings, 'There is no score.'), 'The SSID is no candidate of the Match Tool.');
+END;
+$$;
+COMMENT ON FUNCTION calpads.decision_warnings(bigint, integer, text, text, text) IS
+	'sentences for which a decision needs a confirmation; an error when it cannot be made at all';
+
+CREATE FUNCTION calpads.decide_match(
+	session_id bigint,
+	student_id integer,
+	decision text,
+	ssid text DEFAULT NULL,
+	confirm boolean DEFAULT false,
+	reason text DEFAULT NULL
+) RETURNS calpads.match_decision
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	session calpads.match_session;
+	chosen text := nullif(btrim(ssid), '');
+	speaking_against text[];
+	decided calpads.match_decision;
+BEGIN
+	PERFORM calpads.lock_ssids();
+	session := calpads.find_open_session(session_id);
+	PERFORM calpads.check_can_be_decided(session, student_id);
+	IF decision NOT IN ('No Match', 'New SSID', 'Select') OR (decision = 'Select') <> (chosen IS NOT NULL)
+			OR (decision IS NULL AND chosen IS NOT NULL) THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = CASE WHEN decision = 'Select' THEN 'Select needs the SSID that is selected'
+				WHEN decision IN ('No Match', 'New SSID') THEN format('an SSID has no meaning with %s', decision)
+				ELSE format('there is no decision %L', decision) END,
+			HINT = 'The decisions are: No Match, New SSID, Select; null takes a decision back.';
+	END IF;
+	DELETE FROM calpads.match_decision d
+	WHERE d.session_id = decide_match.session_id AND d.student_id = decide_match.student_id
+	RETURNING d.* INTO decided;
+	IF decision IS NULL THEN
+		RETURN NULL;
+	END IF;
+	speaking_against := calpads.decision_warnings(session_id, student_id, decision, chosen, reason);
+	IF speaking_against <> '{}' AND confirm IS NOT TRUE THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('%s for student %s needs a confirmation', decision, student_id),
+			DETAIL = array_to_string(speaking_against, ' '),
+			HINT = 'If you have looked and it is right, say confirm => true.';
+	END IF;
+	INSERT INTO calpads.match_decision (session_id, student_id, decision, ssid, warnings, reason)
+	VALUES (decide_match.session_id, decide_match.student_id, decide_match.decision, chosen, speaking_against,
+		nullif(btrim(decide_match.reason), ''))
+	RETURNING * INTO decided;
+	RETURN decided;
+END;
+$$;
+COMMENT ON FUNCTION calpads.decide_match(bigint, integer, text, text, boolean, text) IS
+	'decides for a student of an open match session (student_id: STU.ID): ''No Match'', ''New SSID'' or ''Select'' with the '
+	'SSID; null takes the decision back; confirm: although something speaks against it; reason: for an SSID that is no '
+	'candidate. What would give a student the SSID of another is refused in any case';
+
+CREATE FUNCTION calpads.accept_suggestions(session_id bigint) RETURNS bigint
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	accepted bigint;
+BEGIN
+	PERFORM calpads.lock_ssids();
+	PERFORM calpads.find_open_session(session_id);
+	INSERT INTO calpads.match_decision (session_id, student_id, decision, ssid)
+	SELECT accept_suggestions.session_id, g.student_id, 'Select', g.ssid
+	FROM calpads.match_suggestion(accept_suggestions.session_id) g
+	ON CONFLICT ON CONSTRAINT match_decision_pkey DO NOTHING;
+	GET DIAGNOSTICS accepted = ROW_COUNT;
+	RETURN accepted;
+END;
+$$;
+COMMENT ON FUNCTION calpads.accept_suggestions(bigint) IS
+	'selects the suggested candidates of all undecided students at once, in the name of the person who calls it; gives their number';
+
+-- ---- step 4: the updated file -----------------------------------------------------------
+
+CREATE FUNCTION calpads.check_ssid_update(session calpads.match_session, partial boolean, include_new boolean) RETURNS void
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+AS $$
+DECLARE
+	undecided bigint;
+	impossible bigint;
+BEGIN
+	SELECT count(*) INTO undecided
+	FROM calpads.ssid_request_student s
+	WHERE s.request_id = session.request_id AND NOT EXISTS (SELECT FROM calpads.match_decision d
+		WHERE d.session_id = session.session_id AND d.student_id = s.student_id);
+	IF NOT partial AND undecided > 0 THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('match session %s has undecided students: %s', session.session_id, undecided),
+			HINT = 'calpads.match_undecided lists them; partial => true makes a file of the students matched so far.';
+	END IF;
+	-- A row that a file holds already is repeated as it is.
+	SELECT count(*) INTO impossible
+	FROM calpads.match_decision d
+		LEFT JOIN calpads.match_assessment(session.session_id) a ON a.student_id = d.student_id AND a.ssid = d.ssid
+	WHERE d.session_id = session.session_id
+		AND NOT EXISTS (SELECT FROM calpads.ssid_emitted e WHERE e.session_id = d.session_id AND e.student_id = d.student_id)
+		AND CASE d.decision
+			WHEN 'Select' THEN a.refusal IS NOT NULL
+			WHEN 'New SSID' THEN (NOT partial OR include_new) AND d.student_id IN (
+				SELECT p.student_id
+				FROM calpads.sis_person((SELECT array_agg(n.student_id) FROM calpads.match_decision n
+					WHERE n.session_id = session.session_id AND n.decision = 'New SSID'), NULL, NULL) p
+				WHERE p.ssids <> '{}' AND NOT p.deleted)
+			ELSE false END;
+	IF impossible > 0 THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('match session %s has decisions that cannot be carried out any more: %s', session.session_id, impossible),
+			DETAIL = 'The students have an SSID in the SIS by now, or another student has the selected one.',
+			HINT = 'calpads.match_candidate.refusal says why; decide these students again (No Match for those who have an SSID).';
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.check_ssid_update(calpads.match_session, boolean, boolean) IS
+	'refuses a full file while students are undecided, and any file with a decision that would give a student a wrong SSID';
+
+-- The record of the request goes out again, not what the SIS says by now.
+CREATE FUNCTION calpads.warn_of_changed_students(session calpads.match_session) RETURNS void
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+AS $$
+DECLARE
+	changed bigint;
+BEGIN
+	SELECT count(*) INTO changed
+	FROM calpads.ssid_request_student s
+		LEFT JOIN calpads.students_without_ssid((SELECT array_agg(r.student_id) FROM calpads.ssid_request_student r
+			WHERE r.request_id = session.request_id)) w ON w.student_id = s.student_id
+	WHERE s.request_id = session.request_id
+		AND (s.snapshot - 'local_record_id') IS DISTINCT FROM (to_jsonb(w.record) - 'local_record_id');
+	IF changed > 0 THEN
+		RAISE WARNING USING
+			MESSAGE = format('students for whom the SIS has other values than at the time of the request: %s', changed),
+			DETAIL = 'The updated file holds the records as they were matched.',
+			HINT = 'Ordinary SENR and SINF files will bring the changes once the SSIDs are there.';
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.warn_of_changed_students(calpads.match_session) IS
+	'warns that records of the SIS are no longer those that were requested';
+
+-- Once a New SSID row is in a file it is never in another one, of whatever
+-- session: a second one would make a second SSID.  A Select row can be
+-- repeated, as long as the student has not got the SSID, nor anybody else.
+CREATE FUNCTION calpads.store_ssid_update(file calpads.extract_file, session calpads.match_session, include_new boolean)
+	RETURNS bigint
+	LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH chosen AS MATERIALIZED (
+		SELECT row_number() OVER (ORDER BY s.line_no) AS line_no, s.student_id, d.decision, d.ssid,
+			jsonb_populate_record(NULL::calpads.senr, s.snapshot || jsonb_build_object('ssid', d.ssid)) AS record
+		FROM calpads.ssid_request_student s
+			JOIN calpads.match_decision d ON d.session_id = session.session_id AND d.student_id = s.student_id
+		WHERE s.request_id = session.request_id
+			AND (d.decision = 'Select' AND (s.student_id, d.ssid) NOT IN (
+					SELECT a.student_id, a.ssid FROM calpads.match_assessment(session.session_id) a WHERE a.refusal IS NOT NULL)
+				OR d.decision = 'New SSID' AND include_new AND NOT EXISTS (
+				SELECT FROM calpads.ssid_emitted e WHERE e.student_id = s.student_id AND e.decision = 'New SSID'))
+	), marked AS (
+		INSERT INTO calpads.ssid_update_row (file_id, line_no, session_id, student_id, decision)
+		SELECT file.file_id, c.line_no, session.session_id, c.student_id, c.decision FROM chosen c
+	), written AS (
+		INSERT INTO calpads.extract_record (file_id, line_no, ssid, key, transaction_type, reason, explanation, changed, line)
+		SELECT file.file_id, c.line_no, c.ssid, concat_ws('^', (c.record).school_of_attendance, coalesce(c.ssid, ''),
+				to_char((c.record).enrollment_start_date, 'YYYYMMDD')),
+			'A', CASE c.decision WHEN 'Select' THEN 'ssid_selected' ELSE 'ssid_new' END,
+			CASE c.decision WHEN 'Select' THEN 'The candidate was selected in the match session.'
+				ELSE 'No candidate fits: CALPADS makes a new SSID.' END,
+			CASE WHEN c.ssid IS NULL THEN '{}' ELSE jsonb_build_object('ssid', jsonb_build_array(NULL, c.ssid)) END,
+			calpads.senr_line(c.record)
+		FROM chosen c
+		RETURNING line_no
+	)
+	SELECT count(*) FROM written
+$$;
+COMMENT ON FUNCTION calpads.store_ssid_update(calpads.extract_file, calpads.match_session, boolean) IS
+	'the records of an updated file, in the order of the request; gives their number';
+
+CREATE FUNCTION calpads.create_ssid_update(session_id bigint, partial boolean DEFAULT false, include_new boolean DEFAULT false)
+	RETURNS calpads.extract_file
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	session calpads.match_session;
+	request calpads.ssid_request;
+	file calpads.extract_file;
+	batch bigint;
+	rows bigint;
+BEGIN
+	PERFORM calpads.lock_ssids();
+	session := calpads.find_open_session(session_id);
+	SELECT r.* INTO request FROM calpads.ssid_request r WHERE r.request_id = session.request_id;
+	PERFORM calpads.lock_process('SSID', request.lea);
+	PERFORM calpads.check_ssid_update(session, partial, include_new);
+	PERFORM calpads.warn_of_changed_students(session);
+	file := calpads.open_ssid_file(request.lea, CASE WHEN partial THEN 'Partial update' ELSE 'Update' END,
+		request.base_name || '_Updated');
+	rows := calpads.store_ssid_update(file, session, NOT partial OR include_new);
+	IF rows = 0 THEN
+		DELETE FROM calpads.extract_file f WHERE f.file_id = file.file_id;
+		DELETE FROM calpads.batch b WHERE b.batch_id = file.batch_id;
+		RAISE NOTICE 'no student was selected or needs a new SSID, so no file was made';
+		file := NULL;
+	ELSE
+		file := calpads.finish_ssid_file(file.file_id);
+	END IF;
+	IF NOT partial THEN
+		UPDATE calpads.match_session s SET status = 'complete', ended_at = clock_timestamp(), ended_by = session_user
+		WHERE s.session_id = session.session_id;
+		UPDATE calpads.extract_file f SET obsoleted_by = coalesce(file.file_id, 0)
+		WHERE f.file_id = request.request_id AND f.obsoleted_by IS NULL
+		RETURNING f.batch_id INTO batch;
+		PERFORM calpads.refresh_file_status(batch, 'the updated file was made');
+	END IF;
+	RETURN file;
+END;
+$$;
+COMMENT ON FUNCTION calpads.create_ssid_update(bigint, boolean, boolean) IS
+	'the updated request file of a match session, to be uploaded to CALPADS as SENR: Select rows with their SSID, New SSID '
+	'rows without, No Match rows not at all. Full, it ends the session; partial: the selected students so far, with '
+	'include_new also those who need a new SSID. Null when there is no row';
+
+-- ---- steps 6 and 7: the SSID extract ---------------------------------------------------
+
+-- Rows of a caret file by the names of the layout: its header's, or those of
+-- the layout in their order.  Older SSID extracts lack the middle name, which
+-- shows in where the birth date stands; and whether a student has disabilities
+-- is somewhere behind the columns that are known [inferred].
+CREATE FUNCTION calpads.ssid_layout_rows(
+	layout text,
+	name text,
+	content bytea,
+	OUT line_no bigint,
+	OUT cell jsonb,
+	OUT complaint text,
+	OUT line text
+) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	first_cells text[] := (SELECT r.cells FROM calpads.read_rows(name, content) r LIMIT 1);
+	has_header boolean := coalesce(first_cells[1] !~ '^[0-9]', true);
+	header text[] := CASE WHEN has_header THEN calpads.ssid_header(layout, first_cells) END;
+	needed text[] := CASE layout WHEN 'ssid_extract' THEN ARRAY['reporting_lea', 'ssid', 'local_student_id',
+			'student_legal_last_name', 'student_legal_first_name', 'student_birth_date']
+		ELSE ARRAY['reporting_lea', 'retired_ssid', 'replacement_ssid'] END;
+	fewest integer := CASE layout WHEN 'ssid_extract' THEN 11 ELSE 5 END;
+	names text[] := (SELECT array_agg(f.name ORDER BY f.ordinal) FROM calpads.layout_field f WHERE f.layout = ssid_layout_rows.layout);
+	older_names CONSTANT text[] := array_remove(names, 'student_legal_middle_name');
+BEGIN
+	-- A header with names that nobody knows is passed over [proposal].
+	IF NOT coalesce(header @> needed, false) THEN
+		header := NULL;
+	END IF;
+	RETURN QUERY
+	SELECT r.line_no,
+		coalesce((SELECT jsonb_object_agg(h.name, r.cells[h.position])
+			FROM unnest(coalesce(header, CASE WHEN layout = 'ssid_extract' AND r.cells[8] ~ '^[0-9]{8}$' AND r.cells[9] ~ '^[0-9]{8}$'
+					THEN older_names ELSE names END)) WITH ORDINALITY AS h (name, position)
+			WHERE h.name IS NOT NULL AND r.cells[h.position] IS NOT NULL), '{}')
+		|| coalesce((SELECT jsonb_build_object('student_with_disabilities_indicator', min(r.cells[n.position]))
+			FROM generate_series(16, cardinality(r.cells)) AS n (position)
+			WHERE layout = 'ssid_extract' AND header IS NULL AND r.cells[n.position] = 'Y'
+			HAVING count(*) > 0), '{}'),
+		coalesce(r.complaint, CASE WHEN header IS NULL AND cardinality(r.cells) < fewest
+			THEN format('The row has %s fields, of %s that are needed.', cardinality(r.cells), fewest) END),
+		r.line
+	FROM calpads.read_rows(name, content) WITH ORDINALITY r
+	WHERE r.ordinality > 1 OR NOT has_header;
+END;
+$$;
+COMMENT ON FUNCTION calpads.ssid_layout_rows(text, text, bytea) IS
+	'rows of an SSID extract or a Replacement SSIDs extract: field of the layout → value; complaint: the row is of no use';
+
+-- All rows of another LEA: it is another district's file.
+CREATE FUNCTION calpads.lea_of_ssid_file(layout text, name text, content bytea) RETURNS text
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	rows bigint;
+	leas text[];
+BEGIN
+	SELECT count(*), array_agg(DISTINCT o.lea ORDER BY o.lea) FILTER (WHERE o.lea = ANY ((SELECT calpads.our_leas())::text[]))
+	INTO rows, leas
+	FROM calpads.ssid_layout_rows(layout, name, content) r
+		CROSS JOIN LATERAL (SELECT calpads.seven_digits(r.cell ->> 'reporting_lea') AS lea) AS o;
+	IF rows = 0 OR leas IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'bad_copy_file_format',
+			MESSAGE = format('file "%s" has no rows of our LEAs', name),
+			DETAIL = format('It is to be a %s with caret between the fields; our LEAs: %s.',
+				(SELECT l.title FROM calpads.layout l WHERE l.name = lea_of_ssid_file.layout),
+				coalesce(nullif(array_to_string(calpads.our_leas(), ', '), ''), 'none')),
+			HINT = 'Request the extract in CALPADS for the own LEA; our LEAs are those of calpads.school.';
+	END IF;
+	RETURN leas[1];
+END;
+$$;
+COMMENT ON FUNCTION calpads.lea_of_ssid_file(text, text, bytea) IS 'the LEA of ours that the file is of, or an error';
+
+CREATE FUNCTION calpads.new_ssid_load(path text, bytes bytea, layout text, lea text) RETURNS calpads.load
+	LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	INSERT INTO calpads.load (process, lea, file_name, sha256, bytes, layout, layout_year)
+	VALUES ('SSID', lea, regexp_replace(path, '^.*[/\\]', ''), encode(sha256(bytes), 'hex'), length(bytes), layout,
+		calpads.academic_year(calpads.today()))
+	RETURNING *
+$$;
+COMMENT ON FUNCTION calpads.new_ssid_load(text, bytea, text, text) IS 'a row of calpads.load for a file of the process SSID';
+
+CREATE FUNCTION calpads.store_ssid_extract(load_id bigint, name text, content bytea) RETURNS void
+	LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	INSERT INTO calpads.ssid_extract_row (load_id, line_no, reporting_lea, school_of_attendance, ssid, local_student_id,
+		last_name, first_name, middle_name, gender, birth_date, enrollment_start_date, grade_level, elas_code,
+		elas_start_date, primary_language, ssid_created, with_disabilities, complaint, line)
+	SELECT load_id, r.line_no, calpads.seven_digits(r.cell ->> 'reporting_lea'),
+		calpads.seven_digits(r.cell ->> 'school_of_attendance'), r.cell ->> 'ssid', r.cell ->> 'local_student_id',
+		r.cell ->> 'student_legal_last_name', r.cell ->> 'student_legal_first_name', r.cell ->> 'student_legal_middle_name',
+		upper(r.cell ->> 'gender_code'), d.birth_date, d.start_date, r.cell ->> 'grade_level_code',
+		upper(r.cell ->> 'english_language_acquisition_status_code'), d.elas_date, r.cell ->> 'primary_language_code',
+		d.created, upper(r.cell ->> 'student_with_disabilities_indicator'),
+		CASE
+			WHEN r.complaint IS NOT NULL THEN r.complaint
+			WHEN NOT calpads.is_ssid(r.cell ->> 'ssid') THEN 'The SSID is not of ten digits.'
+			WHEN r.cell ->> 'local_student_id' IS NULL THEN 'The local student ID is missing.'
+			WHEN d.birth_date IS NULL THEN 'The birth date is no date.'
+			WHEN r.cell ->> 'enrollment_start_date' IS NOT NULL AND d.start_date IS NULL THEN 'The enrollment start date is no date.'
+			WHEN r.cell ->> 'english_language_acquisition_status_start_date' IS NOT NULL AND d.elas_date IS NULL
+				THEN 'The start date of the language status is no date.'
+			WHEN r.cell ->> 'date_ssid_created' IS NOT NULL AND d.created IS NULL THEN 'The date SSID created is no date.'
+		END, r.line
+	FROM calpads.ssid_layout_rows('ssid_extract', name, content) r
+		CROSS JOIN LATERAL (SELECT calpads.file_date(r.cell ->> 'student_birth_date') AS birth_date,
+			calpads.file_date(r.cell ->> 'enrollment_start_date') AS start_date,
+			calpads.file_date(r.cell ->> 'english_language_acquisition_status_start_date') AS elas_date,
+			calpads.file_date(r.cell ->> 'date_ssid_created') AS created) AS d
+$$;
+COMMENT ON FUNCTION calpads.store_ssid_extract(bigint, text, bytea) IS 'the rows of an SSID extract as rows of calpads.ssid_extract_row';
+
+/*
+ * The verdict on each row of an SSID extract as the SIS is now: the first of
+ * spec/ssid.md section 7 that applies.  writes_ssid: the update writes STU.CID
+ * (of a conflict, with Overwrite).
+ */
+CREATE FUNCTION calpads.ssid_extract_verdicts(
+	load_id bigint,
+	OUT line_no bigint,
+	OUT student_id integer,
+	OUT ssid_in_sis text,
+	OUT verdict text,
+	OUT explanation text,
+	OUT writes_ssid boolean
+) RETURNS SETOF record
+	LANGUAGE sql STABLE ROWS 10000
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+	WITH person AS MATERIALIZED (
+		SELECT p.* FROM calpads.sis_person(NULL, NULL, NULL) p WHERE NOT p.deleted
+	), local AS MATERIALIZED (
+		-- A local ID is text, or a number with or without zeros before it.
+		SELECT r.*, p.student_id AS found_id, p.ssids, p.local_ids,
+			p.last_name AS sis_last_name, p.first_name AS sis_first_name, p.birth_date AS sis_birth_date, p.gender AS sis_gender,
+			coalesce(p.student_id::text, 'text ' || btrim(r.local_student_id)) AS local_key
+		FROM calpads.ssid_extract_row r
+			LEFT JOIN person p ON p.student_id = calpads.local_number(r.local_student_id)
+		WHERE r.load_id = ssid_extract_verdicts.load_id
+	), usable AS MATERIALIZED (
+		SELECT l.line_no, l.ssid, l.local_key, l.found_id, l.enrollment_start_date
+		FROM local l
+		WHERE l.complaint IS NULL AND l.reporting_lea = ANY ((SELECT calpads.our_leas())::text[])
+	), dup_local AS MATERIALIZED (
+		SELECT u.local_key FROM usable u GROUP BY u.local_key HAVING count(DISTINCT u.ssid) > 1
+	), dup_ssid AS MATERIALIZED (
+		SELECT u.ssid FROM usable u GROUP BY u.ssid HAVING count(DISTINCT u.local_key) > 1
+	), newest AS MATERIALIZED (
+		SELECT DISTINCT ON (u.ssid) u.line_no FROM usable u ORDER BY u.ssid, u.enrollment_start_date DESC NULLS LAST, u.line_no
+	), holder AS MATERIALIZED (
+		SELECT h.ssid, p.student_id
+		FROM person p CROSS JOIN LATERAL unnest(p.ssids || p.old_ssids) AS h (ssid)
+	), held AS MATERIALIZED (
+		SELECT DISTINCT l.line_no FROM local l JOIN holder h ON h.ssid = l.ssid WHERE h.student_id <> l.found_id
+	), decision AS MATERIALIZED (
+		SELECT DISTINCT ON (d.student_id) d.student_id, d.decision, d.ssid, q.created_at
+		FROM calpads.match_decision d
+			JOIN calpads.match_session s ON s.session_id = d.session_id
+			JOIN calpads.ssid_request q ON q.request_id = s.request_id
+		ORDER BY d.student_id, d.decided_at DESC
+	), compared AS MATERIALIZED (
+		SELECT l.*, NOT calpads.same_name(l.last_name, l.sis_last_name) AS other_last,
+			NOT calpads.same_name(l.first_name, l.sis_first_name) AS other_first,
+			l.birth_date IS DISTINCT FROM l.sis_birth_date AS other_birth,
+			coalesce(l.gender <> l.sis_gender, false) AS other_gender,
+			coalesce(date_part('year', l.birth_date) <> date_part('year', l.sis_birth_date), true) AS other_birth_year
+		FROM local l
+	), differing AS MATERIALIZED (
+		SELECT c.* FROM compared c
+		WHERE c.found_id IS NOT NULL AND (c.other_last OR c.other_first OR c.other_birth OR c.other_gender)
+	), resembling AS MATERIALIZED (
+		-- The row is wholly another student's, or its student may have a twin.
+		SELECT d.line_no,
+			bool_or(p.birth_date = d.birth_date AND calpads.same_name(p.last_name, d.last_name)
+				AND calpads.same_name(p.first_name, d.first_name)) AS is_another,
+			bool_or(calpads.same_name(p.last_name, d.sis_last_name) OR calpads.same_name(p.last_name, d.last_name)) AS has_twin
+		FROM differing d JOIN person p ON p.birth_date IN (d.birth_date, d.sis_birth_date) AND p.student_id <> d.found_id
+		GROUP BY d.line_no
+	), judged AS (
+		SELECT c.line_no, c.found_id, c.ssids, c.ssid,
+			concat_ws(', ', CASE WHEN c.other_last THEN 'last name' END, CASE WHEN c.other_first THEN 'first name' END,
+				CASE WHEN c.other_birth THEN 'birth date' END, CASE WHEN c.other_gender THEN 'gender' END) AS differs,
+			coalesce(x.has_twin, false) AS has_twin, c.confirmed_at IS NOT NULL AS is_confirmed,
+			(c.other_last::integer + c.other_first::integer) = 1 AND NOT c.other_birth AND NOT c.other_gender AS one_name_differs,
+			c.complaint, d.ssid AS decided_ssid,
+			CASE
+				WHEN c.complaint IS NOT NULL THEN 'bad_row'
+				WHEN (c.reporting_lea = ANY ((SELECT calpads.our_leas())::text[])) IS NOT TRUE THEN 'other_lea'
+				WHEN c.local_key IN (SELECT o.local_key FROM dup_local o) THEN 'dup_local'
+				WHEN c.ssid IN (SELECT o.ssid FROM dup_ssid o) THEN 'dup_ssid'
+				WHEN c.line_no NOT IN (SELECT n.line_no FROM newest n) THEN 'older_enrollment'
+				WHEN c.found_id IS NULL OR cardinality(c.local_ids) > 1 THEN 'no_student'
+				WHEN c.ssid IN (SELECT o.retired_ssid FROM calpads.ssid_replacement_row o WHERE o.complaint IS NULL) THEN 'retired'
+				WHEN c.line_no IN (SELECT o.line_no FROM held o) THEN 'held_by_other'
+				WHEN (c.other_last OR c.other_first) AND (c.other_birth OR (c.other_gender AND c.other_birth_year) OR x.is_another)
+					THEN 'identity_stop'
+				WHEN c.ssids = ARRAY[c.ssid] THEN 'same'
+				WHEN cardinality(c.ssids) = 1 AND t.replacement_ssid = c.ssid THEN 'replaced'
+				WHEN c.ssids <> '{}' THEN 'conflict'
+				WHEN d.decision = 'No Match' OR (d.decision = 'Select' AND d.ssid <> c.ssid) THEN 'unexpected'
+				WHEN d.decision = 'New SSID' AND c.ssid_created < calpads.california_time(d.created_at)::date THEN 'not_new'
+				WHEN c.other_last OR c.other_first OR c.other_birth OR c.other_gender THEN 'identity_warn'
+				ELSE 'ok'
+			END AS verdict
+		FROM compared c
+			LEFT JOIN decision d ON d.student_id = c.found_id
+			LEFT JOIN resembling x ON x.line_no = c.line_no
+			LEFT JOIN calpads.retired_ssid t ON t.retired_ssid = c.ssids[1]
+	)
+	SELECT j.line_no, j.found_id, array_to_string(j.ssids, ' '), j.verdict,
+		CASE j.verdict
+			WHEN 'bad_row' THEN j.complaint
+			WHEN 'other_lea' THEN 'The row is of another LEA.'
+			WHEN 'dup_local' THEN 'The file has several SSIDs for this local ID: one person with two SSIDs (MID)?'
+			WHEN 'dup_ssid' THEN 'The file has this SSID for several students.'
+			WHEN 'older_enrollment' THEN 'Another row of the SSID starts later.'
+			WHEN 'no_student' THEN CASE WHEN j.found_id IS NULL THEN 'No student of the SIS has this local ID.'
+				ELSE 'Several students of the SIS have this local ID.' END
+			WHEN 'retired' THEN 'The SSID was retired; calpads.retired_ssid has the one that stands for it now.'
+			WHEN 'held_by_other' THEN 'Another student of the SIS has this SSID, or had it.'
+			WHEN 'identity_stop' THEN format('The row seems to be another person''s (%s): nothing is written.', j.differs)
+			WHEN 'same' THEN 'The SIS has this SSID.'
+			WHEN 'replaced' THEN 'The SSID of the SIS was replaced by this one: use calpads.apply_ssid_replacement().'
+			WHEN 'conflict' THEN 'The SIS has another SSID' || CASE WHEN j.differs <> '' THEN format(', and not the same %s.', j.differs) ELSE '.' END
+			WHEN 'unexpected' THEN 'It is not what was decided in the match session.'
+			WHEN 'not_new' THEN 'A new SSID was asked for, but this one is older than the request.'
+			WHEN 'identity_warn' THEN format('The SIS has not the same %s%s.', j.differs,
+				CASE WHEN j.has_twin THEN ', and a student with the same birth date and last name' ELSE '' END)
+			ELSE 'The student has no SSID, and all agrees.'
+		END,
+		CASE
+			WHEN j.verdict = 'ok' THEN true
+			WHEN j.verdict IN ('unexpected', 'not_new', 'identity_warn') AND j.is_confirmed THEN true
+			-- [proposal] A married or misspelt name is written, but not a twin's.
+			WHEN j.verdict = 'identity_warn' THEN j.one_name_differs AND NOT j.has_twin
+			-- With Overwrite.
+			WHEN j.verdict = 'conflict' THEN cardinality(j.ssids) = 1
+				AND (j.differs = '' OR j.one_name_differs AND NOT j.has_twin OR j.is_confirmed)
+			ELSE false
+		END
+	FROM judged j
+$$;
+COMMENT ON FUNCTION calpads.ssid_extract_verdicts(bigint) IS
+	'what is to be done with each row of an SSID extract as the SIS is now; writes_ssid: STU.CID is written (of a conflict: '
+	'with Overwrite); ssid_in_sis: all SSIDs that the student''s rows of STU have';
+
+CREATE FUNCTION calpads.review_ssid_extract(load_id bigint) RETURNS TABLE (verdict text, rows bigint)
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM calpads.find_ssid_load(load_id, 'ssid_extract');
+	UPDATE calpads.ssid_extract_row r
+	SET student_id = v.student_id, ssid_in_sis = v.ssid_in_sis, verdict = v.verdict, explanation = v.explanation,
+		writes_ssid = v.writes_ssid, reviewed_at = clock_timestamp()
+	FROM calpads.ssid_extract_verdicts(review_ssid_extract.load_id) v
+	WHERE r.load_id = review_ssid_extract.load_id AND r.line_no = v.line_no;
+	RETURN QUERY
+	SELECT r.verdict, count(*) FROM calpads.ssid_extract_row r WHERE r.load_id = review_ssid_extract.load_id
+	GROUP BY r.verdict ORDER BY count(*) DESC, r.verdict COLLATE "C";
+END;
+$$;
+COMMENT ON FUNCTION calpads.review_ssid_extract(bigint) IS
+	'gives the verdicts on an SSID extract anew, after the SIS was mended, and their counts; load_ssid_extract() does it once';
+
+CREATE FUNCTION calpads.load_ssid_extract(path text, content bytea DEFAULT NULL) RETURNS calpads.load
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	bytes bytea := calpads.ssid_file(path, content);
+	lea text := calpads.lea_of_ssid_file('ssid_extract', path, bytes);
+	loaded calpads.load;
+BEGIN
+	PERFORM calpads.lock_ssids();
+	loaded := calpads.new_ssid_load(path, bytes, 'ssid_extract', lea);
+	PERFORM calpads.store_ssid_extract(loaded.load_id, path, bytes);
+	PERFORM calpads.review_ssid_extract(loaded.load_id);
+	UPDATE calpads.load l
+	SET (rows_read, rows_loaded, rows_rejected) = (SELECT count(*), count(*) FILTER (WHERE r.verdict <> 'bad_row'),
+			count(*) FILTER (WHERE r.verdict = 'bad_row')
+		FROM calpads.ssid_extract_row r WHERE r.load_id = l.load_id)
+	WHERE l.load_id = loaded.load_id
+	RETURNING l.* INTO loaded;
+	RETURN loaded;
+END;
+$$;
+COMMENT ON FUNCTION calpads.load_ssid_extract(text, bytea) IS
+	'loads CALPADS'' SSID extract for review (calpads.ssid_review) and changes nothing else: a file of the server by its '
+	'absolute path, or content, whose name is path';
+
+CREATE VIEW calpads.ssid_review AS
+SELECT r.load_id, r.line_no, r.student_id, r.ssid, r.verdict, r.explanation, r.ssid_in_sis, r.writes_ssid,
+	r.local_student_id, r.last_name, r.first_name, r.middle_name, r.gender, r.birth_date, r.school_of_attendance,
+	r.enrollment_start_date, r.grade_level, r.elas_code, r.elas_start_date, r.primary_language, r.ssid_created,
+	r.with_disabilities, r.reporting_lea, r.confirmed_at, r.confirmed_by, r.reviewed_at, r.applied_at, r.line
+FROM calpads.ssid_extract_row r;
+COMMENT ON VIEW calpads.ssid_review IS
+	'the SSID extracts row by row with the verdict and what the update does: writes_ssid, of verdict conflict only with Overwrite';
+
+CREATE FUNCTION calpads.confirm_ssid_row(load_id bigint, line_no bigint) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	judged text;
+BEGIN
+	PERFORM calpads.lock_ssids();
+	PERFORM calpads.find_ssid_load(load_id, 'ssid_extract');
+	SELECT r.verdict INTO judged FROM calpads.ssid_extract_row r
+	WHERE r.load_id = confirm_ssid_row.load_id AND r.line_no = confirm_ssid_row.line_no;
+	IF judged IS NULL OR judged NOT IN ('unexpected', 'not_new', 'identity_warn', 'conflict') THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('line %s of load %s cannot be confirmed', coalesce(line_no::text, 'null'), load_id),
+			DETAIL = coalesce(format('Its verdict is %s.', judged), 'There is no such line.'),
+			HINT = 'Confirmed can be: unexpected, not_new, identity_warn, and conflict for Overwrite.';
+	END IF;
+	UPDATE calpads.ssid_extract_row r
+	SET confirmed_at = clock_timestamp(), confirmed_by = session_user, writes_ssid = true
+	WHERE r.load_id = confirm_ssid_row.load_id AND r.line_no = confirm_ssid_row.line_no;
+END;
+$$;
+COMMENT ON FUNCTION calpads.confirm_ssid_row(bigint, bigint) IS
+	'a person has looked at a doubtful row of an SSID extract: the update shall write it';
+
+-- What an update is going to write, with the former values.  The tables are
+-- the district's: values take the types of its columns.
+CREATE FUNCTION calpads.note_ssid_changes(
+	load_id bigint,
+	relation regclass,
+	table_name text,
+	column_name text,
+	ids integer[],
+	new_values text[]
+) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+AS $$
+BEGIN
+	EXECUTE format($command$
+		INSERT INTO calpads.ssid_change (load_id, student_id, table_name, column_name, old_value, new_value)
+		SELECT DISTINCT $1, v.student_id, $2, $3, nullif(btrim(t.%2$I::text), ''), v.new_value
+		FROM unnest($4, $5) AS v (student_id, new_value)
+			LEFT JOIN %1$s t ON t.id::integer = v.student_id AND (t.del::text IN ('t', 'true', 'TRUE', '1', 'Y')) IS NOT TRUE
+		WHERE v.new_value IS NOT NULL AND t.%2$I IS DISTINCT FROM v.new_value::%3$s
+		ORDER BY v.student_id, 5
+		$command$, relation, column_name, calpads.column_type(relation, column_name))
+		USING load_id, table_name, upper(column_name), ids, new_values;
+END;
+$$;
+COMMENT ON FUNCTION calpads.note_ssid_changes(bigint, regclass, text, text, integer[], text[]) IS
+	'notes in calpads.ssid_change what a column of a SIS table has and is to have for students; a value of null is no change';
+
+-- A row whose SSID was changed after the verdict on it keeps that one.
+CREATE FUNCTION calpads.write_ssids(load_id bigint, ids integer[], former text[], fresh text[]) RETURNS bigint
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+AS $$
+DECLARE
+	stu regclass;
+	written bigint;
+BEGIN
+	IF coalesce(cardinality(ids), 0) = 0 THEN
+		RETURN 0;
+	END IF;
+	stu := calpads.check_sis_writable('stu', ARRAY['cid', 'osi'], false);
+	-- Of a row that somebody changes at this moment nothing is written or noted.
+	EXECUTE format($command$
+		WITH wanted AS MATERIALIZED (
+			SELECT v.student_id, v.former, v.fresh FROM unnest($1, $2, $3) AS v (student_id, former, fresh)
+		), seen AS MATERIALIZED (
+			SELECT DISTINCT w.student_id, w.former, w.fresh, nullif(btrim(s.cid::text), '') AS ssid, nullif(btrim(s.osi::text), '') AS old_ssid
+			FROM wanted w JOIN %1$s s ON s.id::integer = w.student_id
+			WHERE (s.del::text IN ('t', 'true', 'TRUE', '1', 'Y')) IS NOT TRUE AND coalesce(btrim(s.cid::text), '') IN ('', w.former)
+		), changed AS (
+			UPDATE %1$s s
+			SET cid = w.fresh::%2$s, osi = CASE WHEN w.former IS NULL THEN s.osi ELSE w.former::%3$s END
+			FROM wanted w
+			WHERE s.id::integer = w.student_id AND (s.del::text IN ('t', 'true', 'TRUE', '1', 'Y')) IS NOT TRUE
+				AND coalesce(btrim(s.cid::text), '') IN ('', w.former)
+			RETURNING w.student_id
+		), noted AS (
+			INSERT INTO calpads.ssid_change (load_id, student_id, table_name, column_name, old_value, new_value)
+			SELECT $4, s.student_id, 'STU', c.column_name, c.old_value, c.new_value
+			FROM seen s
+				CROSS JOIN LATERAL (VALUES ('CID', s.ssid, s.fresh), ('OSI', s.old_ssid, s.former)) AS c (column_name, old_value, new_value)
+			WHERE c.new_value IS NOT NULL AND c.old_value IS DISTINCT FROM c.new_value
+				AND s.student_id IN (SELECT d.student_id FROM changed d)
+			ORDER BY s.student_id, c.column_name, c.old_value
+		)
+		SELECT count(*) FROM changed
+		$command$, stu, calpads.column_type(stu, 'cid'), calpads.column_type(stu, 'osi'))
+		INTO written
+		USING ids, former, fresh, load_id;
+	RETURN written;
+END;
+$$;
+COMMENT ON FUNCTION calpads.write_ssids(bigint, integer[], text[], text[]) IS
+	'writes STU.CID of students on all their rows that are blank or have the former SSID, which, if any, goes to STU.OSI; '
+	'gives the rows';
+
+CREATE FUNCTION calpads.write_language_status(load_id bigint, ids integer[], codes text[], days text[]) RETURNS bigint
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+AS $$
+DECLARE
+	lac regclass;
+	written bigint;
+	added bigint;
+BEGIN
+	IF coalesce(cardinality(ids), 0) = 0 THEN
+		RETURN 0;
+	END IF;
+	lac := calpads.check_sis_writable('lac', ARRAY['id', 'eac', 'ead'], true);
+	PERFORM calpads.note_ssid_changes(load_id, lac, 'LAC', 'eac', ids, codes);
+	PERFORM calpads.note_ssid_changes(load_id, lac, 'LAC', 'ead', ids, days);
+	EXECUTE format($command$
+		UPDATE %1$s t SET eac = coalesce(v.code::%2$s, t.eac), ead = coalesce(v.day::%3$s, t.ead)
+		FROM unnest($1, $2, $3) AS v (student_id, code, day)
+		WHERE t.id::integer = v.student_id AND (t.del::text IN ('t', 'true', 'TRUE', '1', 'Y')) IS NOT TRUE
+			AND (t.eac IS DISTINCT FROM coalesce(v.code::%2$s, t.eac) OR t.ead IS DISTINCT FROM coalesce(v.day::%3$s, t.ead))
+		$command$, lac, calpads.column_type(lac, 'eac'), calpads.column_type(lac, 'ead'))
+		USING ids, codes, days;
+	GET DIAGNOSTICS written = ROW_COUNT;
+	-- [proposal] A student without a row gets one.
+	EXECUTE format($command$
+		INSERT INTO %1$s (id, eac, ead)
+		SELECT v.student_id::%4$s, v.code::%2$s, v.day::%3$s
+		FROM unnest($1, $2, $3) AS v (student_id, code, day)
+		WHERE v.student_id NOT IN (SELECT t.id::integer FROM %1$s t
+			WHERE t.id IS NOT NULL AND (t.del::text IN ('t', 'true', 'TRUE', '1', 'Y')) IS NOT TRUE)
+		$command$, lac, calpads.column_type(lac, 'eac'), calpads.column_type(lac, 'ead'), calpads.column_type(lac, 'id'))
+		USING ids, codes, days;
+	GET DIAGNOSTICS added = ROW_COUNT;
+	RETURN written + added;
+END;
+$$;
+COMMENT ON FUNCTION calpads.write_language_status(bigint, integer[], text[], text[]) IS
+	'writes LAC.EAC and LAC.EAD, what CALPADS has; null does not erase; gives the rows';
+
+CREATE FUNCTION calpads.write_disability(load_id bigint, ids integer[]) RETURNS bigint
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+AS $$
+DECLARE
+	cse regclass;
+	written bigint;
+	added bigint;
+BEGIN
+	IF coalesce(cardinality(ids), 0) = 0 THEN
+		RETURN 0;
+	END IF;
+	cse := calpads.check_sis_writable('cse', ARRAY['id', 'swd'], true);
+	PERFORM calpads.note_ssid_changes(load_id, cse, 'CSE', 'swd', ids, array_fill('Y'::text, ARRAY[cardinality(ids)]));
+	EXECUTE format($command$
+		UPDATE %1$s t SET swd = 'Y'::%2$s
+		WHERE t.id::integer = ANY ($1) AND (t.del::text IN ('t', 'true', 'TRUE', '1', 'Y')) IS NOT TRUE
+			AND t.swd IS DISTINCT FROM 'Y'::%2$s
+		$command$, cse, calpads.column_type(cse, 'swd'))
+		USING ids;
+	GET DIAGNOSTICS written = ROW_COUNT;
+	EXECUTE format($command$
+		INSERT INTO %1$s (id, swd)
+		SELECT v.student_id::%3$s, 'Y'::%2$s
+		FROM unnest($1) AS v (student_id)
+		WHERE v.student_id NOT IN (SELECT t.id::integer FROM %1$s t
+			WHERE t.id IS NOT NULL AND (t.del::text IN ('t', 'true', 'TRUE', '1', 'Y')) IS NOT TRUE)
+		$command$, cse, calpads.column_type(cse, 'swd'), calpads.column_type(cse, 'id'))
+		USING ids;
+	GET DIAGNOSTICS added = ROW_COUNT;
+	RETURN written + added;
+END;
+$$;
+COMMENT ON FUNCTION calpads.write_disability(bigint, integer[]) IS 'writes CSE.SWD = Y, and never anything else; gives the rows';
+
+-- A request has done its work when somebody of it has an SSID after an updated
+-- file was made, or when nobody of it is without one.
+CREATE FUNCTION calpads.close_finished_requests(lea text) RETURNS bigint
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+AS $$
+DECLARE
+	finished bigint;
+	requests bigint := 0;
+BEGIN
+	FOR finished IN
+		SELECT q.request_id
+		FROM calpads.ssid_request q
+			JOIN calpads.ssid_request_student s ON s.request_id = q.request_id
+			JOIN calpads.sis_person(NULL, NULL, NULL) p ON p.student_id = s.student_id
+			LEFT JOIN calpads.match_session m ON m.request_id = q.request_id
+			LEFT JOIN calpads.ssid_emitted e ON e.session_id = m.session_id AND e.student_id = s.student_id
+		WHERE q.closed_at IS NULL AND q.lea = close_finished_requests.lea
+		GROUP BY q.request_id
+		HAVING bool_or(p.ssids <> '{}' AND e.file_id IS NOT NULL) OR bool_and(p.ssids <> '{}')
+		ORDER BY q.request_id
+	LOOP
+		PERFORM calpads.close_ssid_request(finished, 'the SSIDs were loaded');
+		requests := requests + 1;
+	END LOOP;
+	RETURN requests;
+END;
+$$;
+COMMENT ON FUNCTION calpads.close_finished_requests(text) IS 'closes the requests of an LEA whose SSIDs are there; gives their number';
+
+-- What changed after the review is not what a person has agreed to.
+CREATE FUNCTION calpads.review_before_update(load_id bigint) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	seen jsonb := (SELECT jsonb_object_agg(r.line_no, r.ssid_in_sis) FROM calpads.ssid_extract_row r
+		WHERE r.load_id = review_before_update.load_id);
+BEGIN
+	PERFORM calpads.review_ssid_extract(load_id);
+	UPDATE calpads.ssid_extract_row r
+	SET verdict = 'conflict', writes_ssid = false, explanation = 'The SSID of the SIS has changed since the review.'
+	WHERE r.load_id = review_before_update.load_id AND seen ? r.line_no::text
+		AND r.verdict NOT IN ('bad_row', 'other_lea', 'same')
+		AND (seen ->> r.line_no::text) IS DISTINCT FROM r.ssid_in_sis;
+END;
+$$;
+COMMENT ON FUNCTION calpads.review_before_update(bigint) IS
+	'the verdicts on an SSID extract as the SIS is now; a row whose SSID in the SIS has changed since the review is a conflict';
+
+CREATE FUNCTION calpads.apply_ssid_extract(load_id bigint, overwrite boolean DEFAULT false)
+	RETURNS TABLE (table_name text, rows bigint)
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	loaded calpads.load;
+	stu_rows bigint;
+	lac_rows bigint;
+	cse_rows bigint;
+	closed bigint;
+	this_update CONSTANT timestamptz := clock_timestamp();
+BEGIN
+	PERFORM calpads.lock_ssids();
+	loaded := calpads.find_ssid_load(load_id, 'ssid_extract');
+	PERFORM calpads.lock_process('SSID', loaded.lea);
+	PERFORM calpads.review_before_update(load_id);
+	UPDATE calpads.ssid_extract_row r SET applied_at = this_update
+	WHERE r.load_id = apply_ssid_extract.load_id
+		AND (r.verdict = 'same' OR r.writes_ssid AND (r.verdict <> 'conflict' OR overwrite IS TRUE));
+	SELECT calpads.write_ssids(loaded.load_id, array_agg(r.student_id ORDER BY r.line_no),
+			array_agg(CASE WHEN r.verdict <> 'same' THEN nullif(r.ssid_in_sis, '') END ORDER BY r.line_no),
+			array_agg(r.ssid ORDER BY r.line_no))
+		INTO stu_rows
+	FROM calpads.ssid_extract_row r
+	WHERE r.load_id = apply_ssid_extract.load_id AND r.applied_at = this_update;
+	SELECT calpads.write_language_status(loaded.load_id, array_agg(r.student_id ORDER BY r.line_no),
+			array_agg(r.elas_code ORDER BY r.line_no), array_agg(to_char(r.elas_start_date, 'YYYY-MM-DD') ORDER BY r.line_no))
+		INTO lac_rows
+	FROM calpads.ssid_extract_row r
+	WHERE r.load_id = apply_ssid_extract.load_id AND r.applied_at = this_update
+		AND (r.elas_code IS NOT NULL OR r.elas_start_date IS NOT NULL);
+	SELECT calpads.write_disability(loaded.load_id, array_agg(r.student_id ORDER BY r.line_no))
+		INTO cse_rows
+	FROM calpads.ssid_extract_row r
+	WHERE r.load_id = apply_ssid_extract.load_id AND r.applied_at = this_update AND r.with_disabilities = 'Y';
+	closed := calpads.close_finished_requests(loaded.lea);
+	PERFORM calpads.queue_ssid_mail(format('CALPADS SSID update of LEA %s', loaded.lea),
+		format(E'SSID extract, load %s.\n\nRows written: STU %s, LAC %s, CSE %s.\nRequests closed: %s.\n\nRows of the file by verdict:\n%s\n',
+			loaded.load_id, stu_rows, lac_rows, cse_rows, closed,
+			(SELECT string_agg(format('  %s: %s%s', v.verdict, v.rows, CASE WHEN v.applied < v.rows
+					THEN format(' (%s not written)', v.rows - v.applied) ELSE '' END), E'\n' ORDER BY v.verdict COLLATE "C")
+				FROM (SELECT r.verdict, count(*) AS rows, count(r.applied_at) AS applied FROM calpads.ssid_extract_row r
+					WHERE r.load_id = loaded.load_id GROUP BY r.verdict) AS v)));
+	RETURN QUERY VALUES ('STU', stu_rows), ('LAC', lac_rows), ('CSE', cse_rows);
+END;
+$$;
+COMMENT ON FUNCTION calpads.apply_ssid_extract(bigint, boolean) IS
+	'writes an SSID extract into the SIS in one transaction: STU.CID, LAC.EAC and LAC.EAD, CSE.SWD = Y; gives the rows of '
+	'each table. overwrite: also in place of other SSIDs, which go to STU.OSI; not recommended. Requests whose SSIDs are there are closed';
+
+-- ---- replaced SSIDs ------------------------------------------------------------------
+
+/*
+ * What is to be done with each row of a Replacement SSIDs extract as the SIS is
+ * now (spec/ssid.md section 8).  The student is the one whose STU.CID is the
+ * retired SSID; the local ID only speaks against it.  final_ssid: the end of
+ * the chain of all files.
+ */
+CREATE FUNCTION calpads.replacement_verdicts(
+	load_id bigint,
+	OUT line_no bigint,
+	OUT student_id integer,
+	OUT final_ssid text,
+	OUT verdict text,
+	OUT explanation text
+) RETURNS SETOF record
+	LANGUAGE sql STABLE ROWS 10000
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+	WITH row AS MATERIALIZED (
+		SELECT r.*, t.replacement_ssid AS final, t.retired_ssid IS NOT NULL AS is_resolved
+		FROM calpads.ssid_replacement_row r
+			LEFT JOIN calpads.retired_ssid t ON t.retired_ssid = r.retired_ssid
+		WHERE r.load_id = replacement_verdicts.load_id
+	), person AS MATERIALIZED (
+		SELECT p.* FROM calpads.sis_person(
+			(SELECT coalesce(array_agg(calpads.local_number(r.local_student_id)::integer), '{}') FROM row r
+				WHERE calpads.local_number(r.local_student_id) <= 2147483647),
+			(SELECT coalesce(array_agg(DISTINCT x.ssid), '{}')
+				FROM row r CROSS JOIN LATERAL (VALUES (r.retired_ssid), (r.final)) AS x (ssid) WHERE x.ssid IS NOT NULL), '{}') p
+		WHERE NOT p.deleted
+	), holder AS MATERIALIZED (
+		SELECT h.ssid, p.student_id, cardinality(p.ssids) AS ssids FROM person p CROSS JOIN LATERAL unnest(p.ssids) AS h (ssid)
+	), held AS MATERIALIZED (
+		SELECT h.ssid, min(h.student_id) AS student_id, count(*) AS students, max(h.ssids) AS ssids FROM holder h GROUP BY h.ssid
+	), claim AS MATERIALIZED (
+		-- Students who would come to hold an SSID, or hold it.
+		SELECT c.ssid, count(DISTINCT c.student_id) AS students
+		FROM (SELECT h.ssid, h.student_id FROM holder h
+			UNION ALL
+			SELECT t.replacement_ssid, h.student_id FROM holder h JOIN calpads.retired_ssid t ON t.retired_ssid = h.ssid) AS c
+		GROUP BY c.ssid
+	)
+	SELECT r.line_no, h.student_id, r.final,
+		v.verdict,
+		CASE v.verdict
+			WHEN 'bad_row' THEN r.complaint
+			WHEN 'other_lea' THEN 'The row is of another LEA.'
+			WHEN 'two_replacements' THEN 'The file has several replacements of this SSID.'
+			WHEN 'cycle' THEN 'The replacements go round in a circle.'
+			WHEN 'local_id_disagrees' THEN 'The local ID is that of another student than the one who has the retired SSID.'
+			WHEN 'collision' THEN 'Two students of the SIS come to the same SSID: local duplicates, or CALPADS has merged two persons (MID).'
+			WHEN 'replace' THEN 'The replacement takes the place of the retired SSID, which goes to STU.OSI.'
+			WHEN 'already_done' THEN 'The SIS has the replacement, or has had the retired SSID before.'
+			ELSE 'No student of the SIS has the retired SSID.'
+		END
+	FROM row r
+		LEFT JOIN held h ON h.ssid = r.retired_ssid
+		LEFT JOIN person p ON p.student_id = calpads.local_number(r.local_student_id)
+		LEFT JOIN claim c ON c.ssid = r.final
+		CROSS JOIN LATERAL (SELECT CASE
+			WHEN r.complaint IS NOT NULL THEN 'bad_row'
+			WHEN (r.reporting_lea = ANY ((SELECT calpads.our_leas())::text[])) IS NOT TRUE THEN 'other_lea'
+			WHEN NOT r.is_resolved THEN 'two_replacements'
+			WHEN r.final IS NULL THEN 'cycle'
+			WHEN h.students > 1 OR h.students = 1 AND (c.students > 1 OR h.ssids > 1) THEN 'collision'
+			WHEN h.students = 1 AND p.student_id <> h.student_id THEN 'local_id_disagrees'
+			WHEN h.students = 1 THEN 'replace'
+			WHEN r.final IN (SELECT x.ssid FROM held x)
+				OR r.retired_ssid IN (SELECT unnest(x.old_ssids) FROM person x) THEN 'already_done'
+			ELSE 'not_found'
+		END AS verdict) AS v
+$$;
+COMMENT ON FUNCTION calpads.replacement_verdicts(bigint) IS
+	'what is to be done with each row of a Replacement SSIDs extract as the SIS is now';
+
+CREATE FUNCTION calpads.load_ssid_replacement(path text, content bytea DEFAULT NULL) RETURNS calpads.load
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	bytes bytea := calpads.ssid_file(path, content);
+	lea text := calpads.lea_of_ssid_file('ssid_replacement', path, bytes);
+	loaded calpads.load;
+BEGIN
+	PERFORM calpads.lock_ssids();
+	loaded := calpads.new_ssid_load(path, bytes, 'ssid_replacement', lea);
+	INSERT INTO calpads.ssid_replacement_row (load_id, line_no, reporting_lea, school_of_attendance, local_student_id,
+		retired_ssid, replacement_ssid, complaint, line)
+	SELECT loaded.load_id, r.line_no, calpads.seven_digits(r.cell ->> 'reporting_lea'),
+		calpads.seven_digits(r.cell ->> 'last_known_school_of_attendance'), r.cell ->> 'last_known_local_student_id',
+		r.cell ->> 'retired_ssid', r.cell ->> 'replacement_ssid',
+		CASE
+			WHEN r.complaint IS NOT NULL THEN r.complaint
+			WHEN NOT calpads.is_ssid(r.cell ->> 'retired_ssid') THEN 'The retired SSID is not of ten digits.'
+			WHEN NOT calpads.is_ssid(r.cell ->> 'replacement_ssid') THEN 'The replacement SSID is not of ten digits.'
+			WHEN r.cell ->> 'retired_ssid' = r.cell ->> 'replacement_ssid' THEN 'The SSID is said to replace itself.'
+		END, r.line
+	FROM calpads.ssid_layout_rows('ssid_replacement', path, bytes) r;
+	UPDATE calpads.load l
+	SET (rows_read, rows_loaded, rows_rejected) = (SELECT count(*), count(*) - count(r.complaint), count(r.complaint)
+		FROM calpads.ssid_replacement_row r WHERE r.load_id = l.load_id)
+	WHERE l.load_id = loaded.load_id
+	RETURNING l.* INTO loaded;
+	RETURN loaded;
+END;
+$$;
+COMMENT ON FUNCTION calpads.load_ssid_replacement(text, bytea) IS
+	'loads CALPADS'' Replacement SSIDs extract for review (calpads.replacement_review) and changes nothing else: a file of '
+	'the server by its absolute path, or content, whose name is path';
+
+CREATE VIEW calpads.replacement_review AS
+SELECT l.load_id, r.line_no, v.student_id, r.local_student_id, r.retired_ssid, r.replacement_ssid, v.final_ssid,
+	v.verdict, v.explanation, r.applied_verdict, r.applied_at, r.reporting_lea, r.school_of_attendance, r.line
+FROM calpads.load l
+	CROSS JOIN LATERAL (SELECT x.* FROM calpads.ssid_replacement_row x WHERE x.load_id = l.load_id) AS r
+	LEFT JOIN LATERAL (SELECT x.* FROM calpads.replacement_verdicts(l.load_id) x) AS v ON v.line_no = r.line_no
+WHERE l.process = 'SSID' AND l.layout = 'ssid_replacement';
+COMMENT ON VIEW calpads.replacement_review IS
+	'the Replacement SSIDs extracts row by row: verdict as the SIS is now, applied_verdict when the load was applied';
+
+-- What CALPADS holds under a retired SSID it holds under the replacement by
+-- now.  Not where a person has to decide: there the SIS keeps the former SSID,
+-- and so does the picture of what CALPADS holds.
+CREATE FUNCTION calpads.extend_replacements(load_id bigint) RETURNS void
+	LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+AS $$
+	INSERT INTO calpads.ssid_replacement (retired_ssid, replacement_ssid, load_id)
+	SELECT DISTINCT ON (r.retired_ssid) r.retired_ssid, t.replacement_ssid, r.load_id
+	FROM calpads.ssid_replacement_row r JOIN calpads.retired_ssid t ON t.retired_ssid = r.retired_ssid
+	WHERE r.load_id = extend_replacements.load_id
+		AND r.applied_verdict IN ('replace', 'already_done', 'not_found')
+	ORDER BY r.retired_ssid
+	ON CONFLICT ON CONSTRAINT ssid_replacement_pkey DO UPDATE SET replacement_ssid = EXCLUDED.replacement_ssid;
+	UPDATE calpads.ssid_replacement m SET replacement_ssid = n.replacement_ssid
+	FROM calpads.ssid_replacement n
+	WHERE n.retired_ssid = m.replacement_ssid;
+	INSERT INTO calpads.protected_ssid (ssid, note)
+	SELECT m.replacement_ssid, p.note
+	FROM calpads.protected_ssid p JOIN calpads.ssid_replacement m ON m.retired_ssid = p.ssid
+	ON CONFLICT ON CONSTRAINT protected_ssid_pkey DO NOTHING;
+$$;
+COMMENT ON FUNCTION calpads.extend_replacements(bigint) IS
+	'the applied pairs of a load become part of calpads.ssid_replacement; protection passes on to the replacement';
+
+-- Unposted batches that speak of a retired SSID were made for what CALPADS
+-- held before.
+CREATE FUNCTION calpads.close_batches_with_retired(load_id bigint) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+AS $$
+DECLARE
+	touched bigint;
+BEGIN
+	FOR touched IN
+		WITH stale AS (
+			SELECT DISTINCT f.batch_id
+			FROM calpads.ssid_replacement_row r
+				JOIN calpads.extract_record e ON e.ssid = r.retired_ssid
+				JOIN calpads.extract_file f ON f.file_id = e.file_id
+			WHERE r.load_id = close_batches_with_retired.load_id AND r.applied_verdict = 'replace'
+				AND f.process <> 'SSID' AND f.posted_at IS NULL AND f.obsoleted_by IS NULL AND f.status <> 'Legacy'
+		), closed AS (
+			UPDATE calpads.extract_file f SET obsoleted_by = 0
+			WHERE f.batch_id IN (SELECT s.batch_id FROM stale s) AND f.posted_at IS NULL AND f.obsoleted_by IS NULL
+			RETURNING f.batch_id
+		)
+		SELECT DISTINCT c.batch_id FROM closed c ORDER BY c.batch_id
+	LOOP
+		PERFORM calpads.refresh_file_status(touched, 'SSIDs of its students were replaced');
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION calpads.close_batches_with_retired(bigint) IS 'gives up unposted batches that hold SSIDs that a load replaced';
+
+CREATE FUNCTION calpads.apply_ssid_replacement(load_id bigint) RETURNS TABLE (table_name text, rows bigint)
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	loaded calpads.load;
+	stu_rows bigint;
+BEGIN
+	PERFORM calpads.lock_ssids();
+	loaded := calpads.find_ssid_load(load_id, 'ssid_replacement');
+	WITH judged AS MATERIALIZED (
+		SELECT v.* FROM calpads.replacement_verdicts(apply_ssid_replacement.load_id) v
+	), marked AS (
+		UPDATE calpads.ssid_replacement_row r SET applied_verdict = j.verdict, applied_at = clock_timestamp()
+		FROM judged j
+		WHERE r.load_id = apply_ssid_replacement.load_id AND r.line_no = j.line_no
+		RETURNING r.retired_ssid, j.verdict, j.student_id, j.final_ssid
+	), replaced AS (
+		-- A pair that the file repeats is one.
+		SELECT DISTINCT m.student_id, m.retired_ssid, m.final_ssid FROM marked m WHERE m.verdict = 'replace'
+	)
+	SELECT calpads.write_ssids(loaded.load_id, array_agg(r.student_id ORDER BY r.student_id),
+			array_agg(r.retired_ssid ORDER BY r.student_id), array_agg(r.final_ssid ORDER BY r.student_id))
+		INTO stu_rows
+	FROM replaced r;
+	PERFORM calpads.extend_replacements(load_id);
+	PERFORM calpads.close_batches_with_retired(load_id);
+	PERFORM calpads.queue_ssid_mail(format('CALPADS SSID replacement of LEA %s', loaded.lea),
+		format(E'Replacement SSIDs extract, load %s.\n\nRows written: STU %s.\n\nRows of the file by verdict:\n%s\n',
+			loaded.load_id, stu_rows,
+			(SELECT string_agg(format('  %s: %s', v.verdict, v.rows), E'\n' ORDER BY v.verdict COLLATE "C")
+				FROM (SELECT r.applied_verdict AS verdict, count(*) AS rows FROM calpads.ssid_replacement_row r
+					WHERE r.load_id = loaded.load_id GROUP BY r.applied_verdict) AS v)));
+	RETURN QUERY VALUES ('STU', stu_rows);
+END;
+$$;
+COMMENT ON FUNCTION calpads.apply_ssid_replacement(bigint) IS
+	'writes replaced SSIDs into the SIS in one transaction: STU.CID, the former one to STU.OSI; what CALPADS is known to '
+	'hold counts under the replacement from now on (calpads.ssid_replacement); gives the rows of the table';
+
+-- ---- multiple identifiers ---------------------------------------------------------------
+
+-- [proposal] CALPADS' own reports on them have no published columns.
+CREATE VIEW calpads.possible_mid AS
+SELECT 'SSID extract' AS source, r.load_id, r.line_no, r.student_id, r.local_student_id, r.ssid, r.verdict, r.explanation
+FROM calpads.ssid_extract_row r
+WHERE r.verdict IN ('dup_local', 'dup_ssid', 'held_by_other')
+	AND r.load_id IN (SELECT max(l.load_id) FROM calpads.load l
+		WHERE l.process = 'SSID' AND l.layout = 'ssid_extract' GROUP BY l.lea)
+UNION ALL
+SELECT 'Replacement SSIDs', r.load_id, r.line_no, r.student_id, r.local_student_id, r.retired_ssid, r.verdict, r.explanation
+FROM calpads.replacement_review r
+WHERE r.verdict = 'collision'
+	AND r.load_id IN (SELECT max(l.load_id) FROM calpads.load l
+		WHERE l.process = 'SSID' AND l.layout = 'ssid_replacement' GROUP BY l.lea);
+COMMENT ON VIEW calpads.possible_mid IS
+	'students who may have several SSIDs, or share one, by the newest SSID extract and replacement file of each LEA: to be '
+	'solved in CALPADS';
+
+-- ---------------------------------------------------------------------------
 -- 14. The sample district
 --
 -- A fictitious district to try everything on: the SIS tables, filled by
@@ -15337,7 +17957,8 @@ COMMENT ON FUNCTION calpads.create_sample_district(integer, integer) IS
  * owner's, because their texts become part of commands that the owner runs;
  * calls everything but what changes the reference data or grants access; and
  * makes foreign tables for files (whose reading needs pg_read_server_files).
- * Both: the tables and views of the SIS schema that the extension knows.
+ * Both: the tables and views of the SIS schema that the extension knows; an
+ * operator writes the columns that CALPADS' SSIDs and statuses go to.
  */
 CREATE FUNCTION calpads.access_commands(role_name regrole, access text) RETURNS SETOF text
 	LANGUAGE sql STABLE STRICT
@@ -15383,6 +18004,13 @@ AS $$
 	FROM pg_namespace n JOIN pg_class c ON c.relnamespace = n.oid
 	WHERE n.nspname = calpads.setting('sis_schema') AND c.relkind IN ('r', 'v', 'm', 'f', 'p')
 		AND c.relname IN (SELECT t.table_name FROM calpads.sis_table t UNION ALL SELECT v.name FROM calpads.mapping_view() v)
+	UNION ALL
+	-- What the SSID extract and replacements write.
+	SELECT format('GRANT %s ON %s TO %s', w.privileges, c.oid::regclass, role_name)
+	FROM pg_namespace n JOIN pg_class c ON c.relnamespace = n.oid
+		JOIN (VALUES ('stu', 'UPDATE (cid, osi)'), ('lac', 'INSERT (id, eac, ead), UPDATE (eac, ead)'),
+			('cse', 'INSERT (id, swd), UPDATE (swd)')) AS w (name, privileges) ON w.name = c.relname
+	WHERE n.nspname = calpads.setting('sis_schema') AND c.relkind IN ('r', 'v', 'f', 'p') AND access = 'operator'
 $$;
 COMMENT ON FUNCTION calpads.access_commands(regrole, text) IS 'the commands of calpads.grant_access(); changes nothing';
 

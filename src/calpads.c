@@ -43,6 +43,7 @@ static char *transition_status_field;
 static char *program_change_code;
 static char *stu_ed_use_date;
 static char *legacy_changes_since;
+static char *ssid_mail_recipients;
 static bool ods_is_live;
 static char *sprg_exclude;
 static char *sprg_exclude_meal_sources;
@@ -153,6 +154,9 @@ define_general_settings(void)
 	define_string("calpads.legacy_changes_since",
 				  "The legacy extracts hold only students with a date after this one; empty is everybody.",
 				  &legacy_changes_since, "", check_date_setting);
+	define_string("calpads.ssid_mail_recipients",
+				  "Addresses that hear of SSID updates, separated by commas; empty is nobody.",
+				  &ssid_mail_recipients, "", NULL);
 }
 
 /* The options of the SIS that change a file: spec/aeries_logic.md section 11. */

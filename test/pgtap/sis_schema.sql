@@ -80,7 +80,7 @@ INSERT INTO own.loc (cd, cc, dc, sc) VALUES (0, '02', '20020', '0000000'), (10, 
 INSERT INTO sis.loc (cd, cc, dc, sc) VALUES (0, '01', '10017', '0000000'), (10, '01', '10017', '6000010');
 INSERT INTO sis.stu (id, sc, sn, cid, gr) VALUES (1, 10, 1, '1000000001', 5);
 INSERT INTO own.enr (id, sc, ed, gr, del) VALUES (1, 10, current_date, 5, false);
-DROP VIEW own.senr;
+DROP VIEW own.senr, own.senr_without_ssid;
 DROP FOREIGN TABLE own.cse;
 SELECT count(*) FROM calpads.create_sis_schema('own') \g /dev/null
 SELECT results_eq('SELECT reporting_lea COLLATE "default", school_of_attendance COLLATE "default" FROM own.senr', $$VALUES ('0220020', '6000099')$$,
