@@ -11134,7 +11134,9 @@ BEGIN
 		WHEN OTHERS THEN
 			GET STACKED DIAGNOSTICS problem = MESSAGE_TEXT;
 			result := calpads.record_program_run(settings, 'failed', calpads.program_message('ISI073', 'reject', NULL, SQLSTATE,
-				format('The run failed: %s.', problem)));
+				-- Errors of these classes repeat values, which may be a student's; those of the reader do not.
+				format('The run failed: %s.', CASE WHEN SQLSTATE ~ '^2[23]' AND SQLSTATE NOT IN ('22P04', '22021', '22023')
+					THEN 'error ' || SQLSTATE ELSE problem END)));
 	END;
 	IF result.status <> 'unchanged_file' THEN
 		PERFORM calpads.mail_program_import(settings, result);
