@@ -9718,33 +9718,32 @@ CREATE FUNCTION calpads.stage_program_lines(name text, content bytea) RETURNS vo
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	columns text;
-	names text;
+	cells text;
+	fields text;
 	flaw text;
 BEGIN
-	SELECT string_agg(CASE
-			WHEN c.type = 'date_mdy' THEN format('calpads.mdy_date(r.cells[%s]) AS %I', coalesce(c.position::text, 'NULL'), c.name)
-			ELSE format('r.cells[%s] AS %I', coalesce(c.position::text, 'NULL'), c.name) END, ', '),
-		string_agg(format('l.%I', c.name), ', '),
+	-- Each cell is fetched once: an array is walked from its beginning every time.
+	SELECT string_agg(format('r.cells[%s] AS %I', coalesce(c.position::text, 'NULL'), c.name), ', '),
+		string_agg(format(CASE WHEN c.type = 'date_mdy' THEN 'calpads.mdy_date(l.%1$I) AS %1$I' ELSE 'l.%I' END, c.name), ', '),
 		string_agg(concat_ws(' OR ',
-			CASE WHEN c.required AND c.position IS NOT NULL
-				THEN format('r.cells[%1$s] IS NULL AND (%2$L OR cardinality(r.cells) >= %1$s)', c.position, c.key) END,
-			CASE WHEN c.type = 'date_mdy' AND c.position IS NOT NULL
-				THEN format('r.cells[%1$s] IS NOT NULL AND calpads.mdy_date(r.cells[%1$s]) IS NULL', c.position) END,
-			CASE WHEN c.max_length IS NOT NULL AND c.position IS NOT NULL AND c.type <> 'date_mdy'
-				THEN format('char_length(r.cells[%s]) > %s', c.position, c.max_length) END), ' OR ')
+			CASE WHEN c.required AND c.key THEN format('l.%I IS NULL', c.name)
+				WHEN c.required THEN format('l.%I IS NULL AND l.cell_count >= %s', c.name, c.position) END,
+			CASE WHEN c.type = 'date_mdy' THEN format('l.%1$I IS NOT NULL AND calpads.mdy_date(l.%1$I) IS NULL', c.name)
+				WHEN c.max_length IS NOT NULL THEN format('char_length(l.%I) > %s', c.name, c.max_length) END), ' OR ')
 			FILTER (WHERE c.position IS NOT NULL AND (c.required OR c.type = 'date_mdy' OR c.max_length IS NOT NULL))
-		INTO columns, names, flaw
+		INTO cells, fields, flaw
 	FROM pg_temp.program_column c;
 	EXECUTE format($query$
 		CREATE TEMPORARY TABLE program_line AS
-		SELECT l.line_no, l.line, l.complaint, l.cell_count, %s, l.flawed, CASE WHEN l.flawed THEN l.cells END AS cells
+		SELECT l.*, CASE WHEN l.flawed THEN f.cells END AS cells
 		FROM (
-			SELECT r.line_no, r.line, r.complaint, cardinality(r.cells) AS cell_count, r.cells, %s,
-				r.complaint IS NOT NULL OR coalesce(%s, false) AS flawed
+			SELECT r.line_no, r.line, r.complaint, cardinality(r.cells) AS cell_count, r.cells, %s
 			FROM calpads.read_tab_rows($1, $2) WITH ORDINALITY AS r (line_no, cells, line, complaint, number)
 			WHERE r.number > $3
-			OFFSET 0) AS l$query$, names, columns, flaw)
+			OFFSET 0) AS f
+			CROSS JOIN LATERAL (
+				SELECT l.line_no, l.line, l.complaint, l.cell_count, %s, l.complaint IS NOT NULL OR coalesce(%s, false) AS flawed
+				FROM (SELECT f.*) AS l) AS l$query$, cells, fields, flaw)
 		USING name, content, (SELECT bool_or(c.is_header)::integer FROM pg_temp.program_column c);
 	-- Only of the columns that are joined by: all of them take a tenth of the whole run.
 	ANALYZE pg_temp.program_line (line_no, import_student_id);
@@ -9822,6 +9821,8 @@ BEGIN
 	WHERE s.id IS NULL
 	GROUP BY l.line_no
 	HAVING count(*) = 1;
+	-- Of an empty table that was not analyzed the planner expects a thousand rows.
+	ANALYZE pg_temp.program_near;
 	CREATE TEMPORARY TABLE program_step AS
 	SELECT m.*, p.record_id, m.refusal IS NULL AND m.student_id IS NOT NULL AS is_taken, NULL::bigint AS twin_of, false AS is_twice,
 		CASE WHEN m.is_near OR NOT compatible AND (m.ssid_differs OR m.last_differs AND m.birth_differs)
@@ -9949,6 +9950,7 @@ BEGIN
 		AND t.line_no = b.line_no AND t.is_twice AND b.decision <> 'skip' AND b.decision_id > a.decision_id
 		AND (t.student_id, t.program_id, t.key_site, t.key_start, t.key_eligible)
 			= (s.student_id, s.program_id, s.key_site, s.key_start, s.key_eligible);
+	ANALYZE pg_temp.program_answer;
 END;
 $$;
 COMMENT ON FUNCTION calpads.answer_program_lines(boolean) IS
@@ -9998,6 +10000,7 @@ BEGIN
 				AS like_start) AS v
 	WHERE n.is_taken AND n.record_id IS NULL AND n.twin_of IS NULL AND (v.same_start OR v.like_start OR NOT n.is_open AND a.is_open)
 	GROUP BY n.line_no;
+	ANALYZE pg_temp.program_likeness;
 	IF NOT compatible THEN
 		UPDATE pg_temp.program_step s
 		SET codes = s.codes || array_remove(ARRAY[CASE WHEN k.closes IS NOT NULL THEN 'ISI041' END,
