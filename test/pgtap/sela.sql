@@ -211,6 +211,8 @@ SELECT throws_like($$SELECT calpads.load_ods('SELA', 'x.txt', pg_temp.ods('[2, "
 -- The rights are checked before anything is changed.
 CREATE ROLE sela_operator;
 SELECT calpads.grant_access('sela_operator', 'operator') \g /dev/null
+-- A district may take back what grant_access gives.
+REVOKE UPDATE (eac, ead), INSERT (id, eac, ead) ON sis.lac FROM sela_operator;
 CREATE FUNCTION pg_temp.load_as_operator() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	said text;
