@@ -64,6 +64,7 @@ OBJS = \
 	src/rule_program.o \
 	src/rule_school.o \
 	src/server_reader.o \
+	src/settle.o \
 	src/single_record.o \
 	src/stays.o \
 	src/story.o \

@@ -3166,6 +3166,7 @@ CREATE TABLE calpads.extract_record (
 	explanation text NOT NULL,
 	changed jsonb NOT NULL,
 	line text NOT NULL,
+	after_exit date,
 	PRIMARY KEY (file_id, line_no)
 );
 CREATE INDEX ON calpads.extract_record (ssid);
@@ -3175,6 +3176,8 @@ COMMENT ON COLUMN calpads.extract_record.key IS
 	'date, service year, service';
 COMMENT ON COLUMN calpads.extract_record.changed IS 'changed fields: {"field": [before, after]}';
 COMMENT ON COLUMN calpads.extract_record.line IS 'the record without its CR LF';
+COMMENT ON COLUMN calpads.extract_record.after_exit IS
+	'SPRG: CALPADS would close the program again with the exit of this day from the school; SENR posts it first';
 
 CREATE TABLE calpads.batch_held (
 	batch_id bigint NOT NULL,
@@ -4352,10 +4355,42 @@ COMMENT ON VIEW calpads.ods_sprg IS
 	'closed by itself when an exit was posted';
 
 /*
- * The enrollments by which programs go, in this order: those that CALPADS
- * holds; what the SENR difference will remove and add; and, once for each,
- * the students whom the SIS reports at all.  Where no SENR history is known
- * the enrollments of the SIS stand for those of CALPADS.
+ * What the SENR difference will change in the enrollments.  It closes programs
+ * with the exits that CALPADS does not have yet, as calpads.sprg_picture says.
+ */
+CREATE FUNCTION calpads.coming_enrollments(
+	IN only_lea text,
+	IN only_ssid text,
+	OUT side text,
+	OUT lea text,
+	OUT ssid text,
+	OUT school text,
+	OUT start_date date,
+	OUT exit_date date,
+	OUT exit_reason text,
+	OUT closes boolean
+) RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET jit = off
+AS $$
+	SELECT CASE WHEN d.transaction_type = 'D' OR (d.rec).student_exit_reason_code = 'N470' THEN 'removed' ELSE 'added' END,
+		d.lea, d.ssid, d.school_of_attendance, d.enrollment_start_date, (d.rec).enrollment_exit_date,
+		(d.rec).student_exit_reason_code::text,
+		d.transaction_type <> 'D' AND coalesce((d.rec).enrollment_exit_date >= d.enrollment_start_date, false)
+			AND (d.changed = '{}' OR d.changed ?| ARRAY['enrollment_exit_date', 'student_exit_reason_code'])
+	FROM calpads.current_load c
+		CROSS JOIN LATERAL calpads.reconcile_senr(c.lea, only_ssid) d
+	WHERE c.process = 'SENR' AND c.lea = ANY (calpads.baseline_leas('SPRG', only_lea)) AND d.kind = 'operation'
+$$;
+COMMENT ON FUNCTION calpads.coming_enrollments(text, text) IS
+	'enrollments that the SENR difference removes or adds (side), of one LEA or of all with a SPRG history; closes: CALPADS '
+	'closes programs with the exit when it is posted';
+
+/*
+ * The enrollments by which programs go: those that CALPADS holds, and, once
+ * for each, the students whom the SIS reports at all.  Where no SENR history is
+ * known the enrollments of the SIS stand for those of CALPADS.
  */
 CREATE FUNCTION calpads.student_enrollments(
 	IN only_lea text,
@@ -4376,7 +4411,6 @@ AS $$
 DECLARE
 	leas text[] := calpads.baseline_leas('SPRG', only_lea);
 	with_history text[];
-	one_lea text;
 BEGIN
 	SELECT coalesce(array_agg(c.lea), '{}') INTO with_history
 	FROM calpads.current_load c
@@ -4387,42 +4421,34 @@ BEGIN
 	FROM calpads.ods_senr o
 	WHERE o.reporting_lea = ANY (with_history) AND (only_ssid IS NULL OR o.ssid = only_ssid)
 		AND o.student_exit_reason_code IS DISTINCT FROM 'N470';
-	RETURN QUERY EXECUTE format($query$
-		SELECT 'posted', p.lea, p.ssid, p.school, p.start_date, p.exit_date, p.exit_reason
-		FROM (SELECT btrim(s.reporting_lea::text) AS lea, btrim(s.ssid::text) AS ssid,
-				btrim(s.school_of_attendance::text) AS school, s.enrollment_start_date::date AS start_date,
-				s.enrollment_exit_date::date AS exit_date, btrim(s.student_exit_reason_code::text) AS exit_reason
-			FROM %s s) p
-		WHERE p.lea = ANY ($1) AND NOT p.lea = ANY ($2) AND p.ssid = coalesce($3, p.ssid) AND p.ssid <> ''
-			AND p.school IS NOT NULL AND p.start_date IS NOT NULL AND p.exit_reason IS DISTINCT FROM 'N470'$query$,
-		calpads.sis_view('senr'))
-		USING leas, with_history, only_ssid;
-	FOREACH one_lea IN ARRAY with_history LOOP
-		RETURN QUERY
-		SELECT CASE WHEN d.transaction_type = 'D' OR (d.rec).student_exit_reason_code = 'N470' THEN 'removed' ELSE 'added' END,
-			d.lea, d.ssid, d.school_of_attendance, d.enrollment_start_date, (d.rec).enrollment_exit_date,
-			(d.rec).student_exit_reason_code::text
-		FROM calpads.reconcile_senr(one_lea, only_ssid) d
-		WHERE d.kind = 'operation';
-	END LOOP;
 	-- A student whom only CALPADS has, in the years that SENR compares, is no less of this time.
 	RETURN QUERY
 	SELECT DISTINCT 'sis', o.reporting_lea::text, o.ssid::text, NULL::text, NULL::date, NULL::date, NULL::text
 	FROM calpads.ods_senr o
 	WHERE o.reporting_lea = ANY (with_history) AND (only_ssid IS NULL OR o.ssid = only_ssid)
 		AND o.enrollment_start_date >= calpads.school_year_start(calpads.today()) - interval '2 years';
+	-- Of whom the SIS reports anything, at whichever LEA, it knows the programs of ten years.
 	RETURN QUERY EXECUTE format($query$
-		SELECT DISTINCT 'sis', btrim(s.reporting_lea::text), btrim(s.ssid::text), NULL::text, NULL::date, NULL::date, NULL::text
-		FROM %s s
-		WHERE btrim(s.reporting_lea::text) = ANY ($1) AND btrim(s.ssid::text) <> ''
-			AND ($2 IS NULL OR btrim(s.ssid::text) = $2)$query$,
+		WITH reported AS MATERIALIZED (
+			SELECT btrim(s.reporting_lea::text) AS lea, btrim(s.ssid::text) AS ssid,
+				btrim(s.school_of_attendance::text) AS school, s.enrollment_start_date::date AS start_date,
+				s.enrollment_exit_date::date AS exit_date, btrim(s.student_exit_reason_code::text) AS exit_reason
+			FROM %s s
+			WHERE btrim(s.ssid::text) = coalesce($3, btrim(s.ssid::text)) AND btrim(s.ssid::text) <> '')
+		SELECT 'posted', r.lea, r.ssid, r.school, r.start_date, r.exit_date, r.exit_reason
+		FROM reported r
+		WHERE r.lea = ANY ($1) AND NOT r.lea = ANY ($2)
+			AND r.school IS NOT NULL AND r.start_date IS NOT NULL AND r.exit_reason IS DISTINCT FROM 'N470'
+		UNION ALL
+		SELECT 'sis', l.lea, r.ssid, NULL::text, NULL::date, NULL::date, NULL::text
+		FROM (SELECT DISTINCT ssid FROM reported) r CROSS JOIN unnest($1) AS l (lea)$query$,
 		calpads.sis_view('senr'))
-		USING leas, only_ssid;
+		USING leas, with_history, only_ssid;
 END;
 $$;
 COMMENT ON FUNCTION calpads.student_enrollments(text, text) IS
-	'enrollments of the students of one LEA or of all with a SPRG history: side is posted, removed or added (by the SENR '
-	'difference), or sis for a student whom the SIS reports';
+	'posted enrollments of the students of one LEA or of all with a SPRG history; side is posted, or sis for a student whom the '
+	'SIS reports';
 
 CREATE FUNCTION calpads.reconcile_sprg(
 	IN only_lea text,
@@ -4447,7 +4473,8 @@ CREATE FUNCTION calpads.reconcile_sprg(
 	OUT fix text,
 	OUT problems text,
 	OUT key text,
-	OUT education_program_code text
+	OUT education_program_code text,
+	OUT after_exit date
 ) RETURNS SETOF record
 	LANGUAGE c STABLE
 	SET search_path = pg_catalog, pg_temp
@@ -4596,7 +4623,8 @@ CREATE FUNCTION calpads.reconcile(
 	OUT value text,
 	OUT fix text,
 	OUT problems text,
-	OUT key text
+	OUT key text,
+	OUT after_exit date
 ) RETURNS SETOF record
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
@@ -4606,13 +4634,13 @@ BEGIN
 		RETURN QUERY
 		SELECT d.kind, d.file_no, d.category, d.transaction_type, d.reason, d.explanation, d.changed,
 			d.school_of_attendance, d.ssid, NULL::date, d.education_program_code, d.membership_start_date,
-			d.local_student_id, d.line, d.rule, d.field, d.value, d.fix, d.problems, d.key
+			d.local_student_id, d.line, d.rule, d.field, d.value, d.fix, d.problems, d.key, d.after_exit
 		FROM calpads.reconcile_sprg(only_lea) d;
 	ELSE
 		RETURN QUERY
 		SELECT d.kind, d.file_no, d.category, d.transaction_type, d.reason, d.explanation, d.changed,
 			d.school_of_attendance, d.ssid, d.enrollment_start_date, NULL, NULL::date,
-			d.local_student_id, d.line, d.rule, d.field, d.value, d.fix, d.problems, d.key
+			d.local_student_id, d.line, d.rule, d.field, d.value, d.fix, d.problems, d.key, NULL::date
 		FROM calpads.reconcile_senr(only_lea) d;
 	END IF;
 END;
@@ -4983,7 +5011,8 @@ COMMENT ON FUNCTION calpads.sprg_waits(text, boolean, boolean, date, text[], dat
 
 /*
  * Records of SPRG files that cannot be posted yet, because the enrollment that
- * carries them is still to be posted by SENR.
+ * carries them is still to be posted by SENR, or an exit with which CALPADS
+ * would close the program again.
  */
 CREATE FUNCTION calpads.waiting_records(
 	IN only_lea text,
@@ -4993,7 +5022,8 @@ CREATE FUNCTION calpads.waiting_records(
 	OUT school_of_attendance text,
 	OUT local_student_id text,
 	OUT education_program_code text,
-	OUT membership_start_date date
+	OUT membership_start_date date,
+	OUT after_exit date
 ) RETURNS SETOF record
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
@@ -5001,7 +5031,7 @@ CREATE FUNCTION calpads.waiting_records(
 	SET jit = off
 AS $$
 	WITH unposted AS MATERIALIZED (
-		SELECT f.lea, f.file_id, r.line_no, r.ssid, r.line, r.changed = '{}' AS is_new,
+		SELECT f.lea, f.file_id, r.line_no, r.ssid, r.line, r.after_exit, r.changed = '{}' AS is_new,
 			split_part(r.line, '^', 13) AS program
 		FROM calpads.current_load c
 			JOIN calpads.batch b ON b.load_id = c.load_id
@@ -5022,21 +5052,27 @@ AS $$
 		SELECT o.program, o.membership = '3' AS participating FROM calpads.offered_programs() o
 	)
 	SELECT u.file_id, u.line_no, u.ssid, split_part(u.line, '^', 5), split_part(u.line, '^', 8), u.program,
-		to_date(split_part(u.line, '^', 15), 'YYYYMMDD')
+		to_date(split_part(u.line, '^', 15), 'YYYYMMDD'), CASE WHEN exit.is_awaited THEN u.after_exit END
 	FROM unposted u
 		LEFT JOIN enrolled e ON e.lea = u.lea AND e.ssid = u.ssid
 		LEFT JOIN member m ON m.program = u.program
-	WHERE calpads.sprg_waits(u.line, u.is_new, coalesce(m.participating, false),
+		CROSS JOIN LATERAL (
+			SELECT u.after_exit IS NOT NULL AND NOT EXISTS (
+				SELECT FROM unnest(e.schools, e.exits) AS s (school, exit_date)
+				WHERE s.school = split_part(u.line, '^', 5) AND s.exit_date = u.after_exit) AS is_awaited) AS exit
+	WHERE exit.is_awaited OR calpads.sprg_waits(u.line, u.is_new, coalesce(m.participating, false),
 		calpads.school_year_start(calpads.today()), e.schools, e.starts, e.exits, e.reasons)
 $$;
 COMMENT ON FUNCTION calpads.waiting_records(text) IS
-	'the records of unposted SPRG files of one LEA or of all whose enrollment CALPADS does not hold yet';
+	'the records of unposted SPRG files of one LEA or of all whose enrollment CALPADS does not hold yet; after_exit: the day of '
+	'the exit that is still to be posted';
 
 CREATE VIEW calpads.file_waits_for AS
 SELECT f.lea, f.batch_id, w.file_id, f.seq, f.file_name, w.line_no, w.local_student_id, w.ssid, w.school_of_attendance,
 	w.education_program_code, w.membership_start_date, s.file_id AS senr_file_id, s.file_name AS senr_file_name,
-	format('Program %s from %s needs an enrollment at school %s that carries its dates (GERR0005); ', w.education_program_code,
-		to_char(w.membership_start_date, 'MM/DD/YYYY'), w.school_of_attendance)
+	format(CASE WHEN w.after_exit IS NULL THEN 'Program %s from %s needs an enrollment at school %s that carries its dates (GERR0005); '
+			ELSE 'CALPADS would close program %s from %s again with the exit from school %s on %s; ' END, w.education_program_code,
+		to_char(w.membership_start_date, 'MM/DD/YYYY'), w.school_of_attendance, to_char(w.after_exit, 'MM/DD/YYYY'))
 	|| CASE WHEN s.file_id IS NOT NULL THEN format('SENR file %s (%s) is to be posted first.', s.file_id, s.file_name)
 		ELSE 'no unposted SENR file has it: make one with create_extract(''SENR'').' END AS explanation
 FROM calpads.waiting_records(NULL) w
@@ -5191,11 +5227,11 @@ BEGIN
 		WHERE d.kind = 'warning'
 	)
 	INSERT INTO calpads.extract_record
-		(file_id, line_no, ssid, key, transaction_type, reason, explanation, changed, line)
+		(file_id, line_no, ssid, key, transaction_type, reason, explanation, changed, line, after_exit)
 	SELECT f.file_id,
 		row_number() OVER (PARTITION BY f.file_id ORDER BY d.ssid COLLATE "C", d.enrollment_start_date,
 			d.school_of_attendance COLLATE "C", d.key COLLATE "C"),
-		d.ssid, d.key, d.transaction_type, d.reason, d.explanation, d.changed, d.line
+		d.ssid, d.key, d.transaction_type, d.reason, d.explanation, d.changed, d.line, d.after_exit
 	FROM delta d JOIN files f ON f.seq = d.file_no
 	WHERE d.kind = 'operation';
 
@@ -5384,8 +5420,8 @@ BEGIN
 		RAISE EXCEPTION USING
 			ERRCODE = 'object_not_in_prerequisite_state',
 			MESSAGE = format('file %s (%s) waits for SENR', file.file_id, file.file_name),
-			DETAIL = format('CALPADS would refuse %s of its %s records by rule GERR0005: it does not hold the enrollments that '
-				'carry them.', waiting, file.records),
+			DETAIL = format('CALPADS would refuse %s of its %s records by rule GERR0005, or close them again: it does not hold the '
+				'enrollments and exits that they follow.', waiting, file.records),
 			HINT = 'Post the SENR files first; calpads.file_waits_for tells which one each record waits for.';
 	END IF;
 END;
@@ -5705,7 +5741,8 @@ CREATE FUNCTION calpads.rehearsal_enrollments(
 	OUT school text,
 	OUT start_date date,
 	OUT exit_date date,
-	OUT exit_reason text
+	OUT exit_reason text,
+	OUT closes boolean
 ) RETURNS SETOF record
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
@@ -5714,17 +5751,22 @@ CREATE FUNCTION calpads.rehearsal_enrollments(
 AS $$
 	WITH enrollment AS MATERIALIZED (
 		SELECT e.*
-		FROM calpads.find_batch(rehearsal_enrollments.batch_id) b, calpads.student_enrollments(b.lea, NULL) e
-		WHERE e.side <> 'sis' AND (e.ssid IN (SELECT calpads.batch_students(rehearsal_enrollments.batch_id))) IS TRUE
+		FROM calpads.find_batch(rehearsal_enrollments.batch_id) b
+			CROSS JOIN LATERAL (
+				SELECT p.*, false AS closes FROM calpads.student_enrollments(b.lea, NULL) p WHERE p.side = 'posted'
+				UNION ALL
+				SELECT c.* FROM calpads.coming_enrollments(b.lea, NULL) c) e
+		WHERE (e.ssid IN (SELECT calpads.batch_students(rehearsal_enrollments.batch_id))) IS TRUE
 	)
-	SELECT e.ssid, e.school, e.start_date, e.exit_date, e.exit_reason
+	SELECT e.ssid, e.school, e.start_date, e.exit_date, e.exit_reason, e.closes
 	FROM enrollment e
 	WHERE e.side = 'added'
 		OR (e.side = 'posted' AND (e.ssid, e.school, e.start_date) NOT IN (
 			SELECT o.ssid, o.school, o.start_date FROM enrollment o WHERE o.side <> 'posted'))
 $$;
 COMMENT ON FUNCTION calpads.rehearsal_enrollments(bigint) IS
-	'enrollments of a batch''s students as CALPADS will hold them once the SENR difference is posted';
+	'enrollments of a batch''s students as CALPADS will hold them once the SENR difference is posted; closes: it closes programs '
+	'with the exit then';
 
 CREATE FUNCTION calpads.rehearsal_state(batch_id bigint, OUT line_no bigint, OUT line text) RETURNS SETOF record
 	LANGUAGE plpgsql STABLE

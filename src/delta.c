@@ -25,7 +25,7 @@
 #include "program_book.h"
 #include "rule_book.h"
 
-/* Columns of calpads.reconcile_senr; those of other processes have the program too. */
+/* Columns of calpads.reconcile_senr; those of other processes have the program, and what it waits for, too. */
 typedef enum DeltaColumn
 {
 	DELTA_KIND,					/* operation, held or warning */
@@ -49,6 +49,7 @@ typedef enum DeltaColumn
 	DELTA_PROBLEMS,
 	DELTA_KEY,
 	DELTA_PROGRAM,
+	DELTA_AFTER_EXIT,
 	DELTA_COLUMN_COUNT
 } DeltaColumn;
 
@@ -210,6 +211,8 @@ put_operation(Delta *delta, const char *lea, const char *ssid, const Operation *
 	values[DELTA_RECORD] = record_datum(delta, operation->record);
 	values[DELTA_LINE] = PointerGetDatum(cstring_to_text_with_len(line.data, line.len));
 	nulls[DELTA_FILE_NO] = nulls[DELTA_CHANGED] = nulls[DELTA_RECORD] = nulls[DELTA_LINE] = false;
+	nulls[DELTA_AFTER_EXIT] = !operation->follows_exit;
+	values[DELTA_AFTER_EXIT] = DateADTGetDatum(operation->exit_day);
 	tuplestore_putvalues(delta->pending, delta->pending_description, values, nulls);
 }
 

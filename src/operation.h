@@ -58,6 +58,8 @@ typedef struct Operation
 	bool		held;
 	bool		yielded;		/* held for the sake of other rows only */
 	bool		waits;			/* SPRG: its enrollment is still to be posted by SENR */
+	bool		follows_exit;	/* SPRG: CALPADS would close it again by an exit to be posted ... */
+	DayNumber	exit_day;		/* ... on this day */
 	int			place;			/* wave.h: order among the student's operations */
 	int			shape;
 	struct Operation *next;

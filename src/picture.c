@@ -691,6 +691,17 @@ add_row(Comparison *comparison, Side side, uint64 key, TupleTableSlot *slot)
 	*list = row;
 }
 
+/* CALPADS will have closed programs of the student when SPRG is posted. */
+static void
+add_differing(void *context, const char *lea, const char *ssid)
+{
+	Comparison *comparison = context;
+	bool		found;
+
+	portion_insert(comparison->differing,
+				   student_digest((FieldText){lea, strlen(lea)}, (FieldText){ssid, strlen(ssid)}), &found);
+}
+
 /* Of two students with an equal hash the enrollments of both are read. */
 static bool
 student_differs(void *context, const char *lea, const char *ssid)
@@ -923,9 +934,11 @@ picture_compare(const Process *process, const char *lea, const char *ssid,
 	read_side(&comparison, SIDE_CALPADS, weigh_row, comparison.picture[SIDE_CALPADS].query, NULL);
 	read_side(&comparison, SIDE_SIS, weigh_row, comparison.picture[SIDE_SIS].query, NULL);
 	rows = find_differing(&comparison);
-	if (rows == 0)
-		return;
 	if (process->program >= 0)
-		comparison.stays = stays_load(lea, ssid, student_differs, &comparison);
+		comparison.stays = stays_begin(lea, ssid, add_differing, &comparison);
+	if (comparison.differing->members == 0)
+		return;
+	if (comparison.stays != NULL)
+		stays_finish(comparison.stays, student_differs, &comparison);
 	visit_differing(&comparison, rows, picture_description(process), visit, context);
 }

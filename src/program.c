@@ -244,14 +244,31 @@ program_is_covered(const ProgramBook *book, const PictureRow *row, const Stay *s
 	return false;
 }
 
+/* The category is CALPADS' own here, whatever the SIS keeps 504 plans as. */
+static bool
+exit_closes(const ProgramBook *book, const PictureRow *row, const Stay *stay)
+{
+	const Program *program = program_of(book, row);
+
+	return program != NULL && program->ends_with_exit && stay->end != ROW_OPEN &&
+		row_has(row, SPRG_SCHOOL, stay->school) && !left_with(stay, "E150") &&
+		(program_is_meal(row) || !left_with(stay, "E155"));
+}
+
+bool
+program_will_be_closed(const ProgramBook *book, const PictureRow *row, const Stay *stay)
+{
+	return stay->closes && row->end == ROW_OPEN && row->start <= stay->end &&
+		exit_closes(book, row, stay);
+}
+
 bool
 program_was_closed(const ProgramBook *book, const PictureRow *row, const Stay *stays)
 {
 	if (row->end == ROW_OPEN)
 		return false;
 	for (const Stay *stay = stays; stay != NULL; stay = stay->next)
-		if (stay->posted && stay->end == row->end && row_has(row, SPRG_SCHOOL, stay->school) &&
-			!leaves_open(book, row, stay))
+		if ((stay->posted || stay->closes) && stay->end == row->end && exit_closes(book, row, stay))
 			return true;
 	return false;
 }

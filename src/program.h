@@ -65,13 +65,13 @@ typedef struct Program
 	const char *code;
 	const char *name;			/* for sentences; may be NULL */
 	bool		participating;	/* else eligible */
+	bool		ends_with_exit; /* CALPADS closes open rows when the student leaves */
 } Program;
 
 typedef struct ProgramBook
 {
 	int			count;
 	const Program *programs;	/* sorted by code, bytewise */
-	const char *this_year;		/* academic year, as 2025-2026 */
 } ProgramBook;
 
 /* An enrollment of the student, as SENR has it; no no-shows. */
@@ -83,6 +83,7 @@ typedef struct Stay
 	const char *reason;			/* exit reason, or NULL */
 	bool		posted;			/* CALPADS holds it */
 	bool		coming;			/* it will, once the SENR difference is posted */
+	bool		closes;			/* its exit is still to be posted, and will close programs then */
 	struct Stay *next;
 } Stay;
 
@@ -126,6 +127,12 @@ extern bool program_needs_enrollment(const PictureRow *record, bool is_new, DayN
 /* Do the enrollments carry the row's dates (GERR0005)? */
 extern bool program_is_covered(const ProgramBook *book, const PictureRow *row, const Stay *stays,
 							   StayKind kind);
+
+/*
+ * Will CALPADS close the open row by itself when SENR posts the exit of the
+ * stay?
+ */
+extern bool program_will_be_closed(const ProgramBook *book, const PictureRow *row, const Stay *stay);
 
 /*
  * Has CALPADS put this end date on a row that was open, because the student

@@ -7,14 +7,14 @@
  */
 #include "program_book.h"
 
-#include "layout_catalog.h"
 #include "query.h"
 
 const ProgramBook *
 program_book_load(void)
 {
 	ProgramBook *book = palloc0(sizeof(ProgramBook));
-	uint64		rows = query_read("SELECT o.program, c.name, o.membership = '3' "
+	uint64		rows = query_read("SELECT o.program, c.name, o.membership = '3', "
+								  "o.program IN (SELECT e.program FROM calpads.closing_programs() e) "
 								  "FROM calpads.offered_programs() o "
 								  " LEFT JOIN calpads.code c "
 								  "  ON c.codeset = 'education_program' AND c.code = o.program "
@@ -26,9 +26,9 @@ program_book_load(void)
 		programs[row].code = query_value(row, 1);
 		programs[row].name = query_value(row, 2);
 		programs[row].participating = query_boolean(row, 3);
+		programs[row].ends_with_exit = query_boolean(row, 4);
 	}
 	book->count = (int) rows;
 	book->programs = programs;
-	book->this_year = current_academic_year();
 	return book;
 }

@@ -119,7 +119,7 @@ calpads_sprg_waits(PG_FUNCTION_ARGS)
 {
 	PictureRow *row;
 	Program		program = {0};
-	ProgramBook book = {1, &program, NULL};
+	ProgramBook book = {1, &program};
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2) || PG_ARGISNULL(3))
 		PG_RETURN_NULL();

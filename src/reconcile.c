@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "settle.h"
 #include "story.h"
 #include "wave.h"
 
@@ -653,105 +654,15 @@ hold_stuck(Work *work)
  * Each round either holds one operation more or is the last, so this ends.
  */
 static void
-hold_what_must_be(Work *work)
+hold_what_must_be(void *context)
 {
+	Work	   *work = context;
+
 	do
 	{
 		keep_last_row(work);
 	} while (hold_rule_breakers(work) || hold_obstructed(work) || hold_unreplaced(work) ||
 			 hold_stuck(work));
-}
-
-static int
-count_held(const Work *work)
-{
-	int			count = 0;
-
-	for (const Operation *operation = work->operations; operation != NULL; operation = operation->next)
-		count += operation->held;
-	return count;
-}
-
-/* Is it the operation, or the removal that waits for it? */
-static bool
-goes_with(const Operation *other, const Operation *operation)
-{
-	return other == operation ||
-		(other->yielded && is_removal(other) && other->related == operation->record);
-}
-
-static bool
-is_about(const Finding *finding, const Operation *operation)
-{
-	return finding->row == (operation->target != NULL ? operation->record : operation->before);
-}
-
-/* Takes back what was said of an operation when it was held. */
-static void
-drop_holds(Work *work, const Operation *operation)
-{
-	Finding   **link = &work->holds;
-
-	while (*link != NULL)
-		if (is_about(*link, operation))
-			*link = (*link)->next;
-		else
-			link = &(*link)->next;
-}
-
-/*
- * Two operations can be held for each other's sake though one could be sent:
- * tries one again, and keeps the result when fewer are held.
- */
-static bool
-send_after_all(Work *work, Operation *operation)
-{
-	bool		held[RECONCILE_MAX_ROWS];
-	Finding    *holds = work->holds;
-	int			before = count_held(work);
-	int			i = 0;
-
-	for (Operation *other = work->operations; other != NULL; other = other->next)
-	{
-		held[i++] = other->held;
-		if (goes_with(other, operation))
-			other->held = false;
-	}
-	hold_what_must_be(work);
-	if (!operation->held && count_held(work) < before)
-	{
-		for (Operation *other = work->operations; other != NULL; other = other->next)
-			if (goes_with(other, operation) && !other->held)
-			{
-				drop_holds(work, other);
-				other->yielded = false;
-			}
-		return true;
-	}
-	i = 0;
-	for (Operation *other = work->operations; other != NULL; other = other->next)
-		other->held = held[i++];
-	work->holds = holds;
-	return false;
-}
-
-static bool
-send_any_after_all(Work *work)
-{
-	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
-		if (operation->held && operation->yielded && !is_removal(operation) &&
-			send_after_all(work, operation))
-			return true;
-	return false;
-}
-
-static void
-settle(Work *work)
-{
-	do
-		hold_what_must_be(work);
-	while (send_any_after_all(work));
-	hold_what_must_be(work);
 }
 
 /* ---- warnings about what is sent ----------------------------------------- */
@@ -833,7 +744,7 @@ reconcile_student(Arena *arena, const Student *student, const ReconcileOptions *
 	for (Operation *operation = work.operations; operation != NULL; operation = operation->next)
 		keep_demographics(&work, operation);
 	hold_doubtful_student(&work);
-	settle(&work);
+	settle_operations(&(Settlement){work.operations, &work.holds, hold_what_must_be, &work});
 	warn(&work);
 	for (Operation *operation = work.operations; operation != NULL; operation = operation->next)
 		if (!operation->held)

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "settle.h"
 #include "story_sprg.h"
 
 typedef struct Work
@@ -179,13 +180,21 @@ compare_twins(Work *work, const PictureRow *before, const PictureRow *target)
 	operation->reason = reason;
 }
 
-/* Rows of earlier years are not added: the SIS of this year is no witness for them. */
-static bool
-is_of_earlier_year(const Work *work, const PictureRow *target)
+/*
+ * A row that ended in an earlier school year and that only the SIS has is not
+ * added: the SIS of this year is no witness for it (DESIGN section 5, rule 2).
+ */
+static void
+add_new(Work *work, const PictureRow *target)
 {
-	const char *year = target->value[SPRG_ACADEMIC_YEAR];
+	Operation  *operation = add_operation(work, CATEGORY_UPDATES, NULL, lawful_target(work, target));
 
-	return year != NULL && strcmp(year, work->book->this_year) < 0;
+	if (target->end < work->options->year_start)
+		hold_operation(work, operation, "EARLIER_YEAR", SPRG_END_DATE,
+					   arena_print(work->arena, "The SIS has %s, and CALPADS does not; it ended in an earlier school "
+								   "year, so it is not added.",
+								   story_program(work->arena, work->options, target)),
+					   "the dates of the record in that year, or CALPADS by hand");
 }
 
 /* Does the SIS have another row with this key, and does it say the same? */
@@ -216,19 +225,8 @@ compare_target(Work *work, const PictureRow *target)
 		return;					/* an earlier row says the same */
 	else if (before != NULL)
 		compare_twins(work, before, lawful_target(work, target));
-	else if (!is_of_earlier_year(work, target))
-		add_operation(work, CATEGORY_UPDATES, NULL, lawful_target(work, target));
-}
-
-/* Does the SIS keep the row in an earlier year, only with another key? */
-static bool
-has_earlier_partner(const Work *work, const PictureRow *before)
-{
-	for (const PictureRow *row = work->student->target; row != NULL; row = row->next)
-		if (row->in_scope && is_of_earlier_year(work, row) && program_same_place(row, before) &&
-			find_twin(work->student->baseline, row) == NULL)
-			return true;
-	return false;
+	else
+		add_new(work, target);
 }
 
 /*
@@ -242,7 +240,7 @@ is_left_alone(const Work *work, const PictureRow *before)
 	const ReconcileOptions *options = work->options;
 
 	return !work->student->in_sis || before->start < options->window_start ||
-		before->end < options->year_start || has_earlier_partner(work, before);
+		before->end < options->year_start;
 }
 
 static void
@@ -304,29 +302,48 @@ distance(OperationReason kin)
 	}
 }
 
+/*
+ * A record of an earlier year, which is not sent, is the other key of a row
+ * that began in an earlier year too, when nothing else is.
+ */
 static bool
-is_better_partner(const PictureRow *row, const PictureRow *candidate, const PictureRow *best)
+can_be_partner(const Work *work, const PictureRow *row, const Operation *candidate)
 {
-	int			near = distance(kinship(row, candidate));
-	int			best_near = best != NULL ? distance(kinship(row, best)) : 0;
+	OperationReason kin = kinship(row, candidate->record);
 
-	if (best == NULL || near != best_near)
-		return best == NULL || near < best_near;
-	return abs(candidate->start - row->start) < abs(best->start - row->start);
+	if (!candidate->held)
+		return kin != REASON_COUNT;
+	return row->start < work->options->year_start && program_same_place(row, candidate->record);
+}
+
+static bool
+is_better_partner(const PictureRow *row, const Operation *candidate, const Operation *best)
+{
+	int			near;
+	int			best_near;
+
+	if (best == NULL || candidate->held != best->held)
+		return best == NULL || best->held;
+	near = distance(kinship(row, candidate->record));
+	best_near = distance(kinship(row, best->record));
+	if (near != best_near)
+		return near < best_near;
+	return abs(candidate->record->start - row->start) < abs(best->record->start - row->start);
 }
 
 static void
 pair_with(Work *work, Operation *operation, bool (*partner) (const Operation *))
 {
-	const PictureRow *best = NULL;
+	const Operation *best = NULL;
 
 	for (const Operation *other = work->operations; other != NULL; other = other->next)
-		if (partner(other) && kinship(operation->record, other->record) != REASON_COUNT &&
-			is_better_partner(operation->record, other->record, best))
-			best = other->record;
-	operation->related = best;
-	if (best != NULL)
-		operation->reason = kinship(operation->record, best);
+		if (partner(other) && can_be_partner(work, operation->record, other) &&
+			is_better_partner(operation->record, other, best))
+			best = other;
+	if (best == NULL)
+		return;
+	operation->related = best->record;
+	operation->reason = kinship(operation->record, best->record);
 }
 
 static void
@@ -589,6 +606,16 @@ hold_obstructed(Work *work)
 	return false;
 }
 
+/* Another record of the same program that takes the place of the row, or NULL. */
+static const PictureRow *
+other_replacement(const Work *work, const Operation *removal)
+{
+	for (const Operation *other = work->operations; other != NULL; other = other->next)
+		if (!other->held && is_addition(other) && program_same_place(other->record, removal->record))
+			return other->record;
+	return NULL;
+}
+
 /*
  * A removal waits for what replaces it: deleted alone, the student would be
  * without the program in CALPADS until the other record is repaired.
@@ -601,9 +628,18 @@ hold_unreplaced(Work *work)
 			if (!operation->held && is_removal(operation) && other->held &&
 				operation->related == other->record)
 			{
+				const PictureRow *replacement = other_replacement(work, operation);
+
+				if (replacement != NULL)
+				{
+					operation->related = replacement;
+					operation->reason = kinship(operation->record, replacement);
+					break;
+				}
 				hold_operation(work, operation, "REPLACEMENT_HELD", -1,
 							   "The record that replaces this row is held; the row stays until it can be sent.",
 							   "see the held record of the same student");
+				operation->yielded = true;
 				return true;
 			}
 	return false;
@@ -657,8 +693,9 @@ hold_stuck(Work *work)
 
 /* Each round either holds one operation more or is the last, so this ends. */
 static void
-settle(Work *work)
+hold_what_must_be(void *context)
 {
+	Work	   *work = context;
 	bool		again;
 
 	do
@@ -683,6 +720,61 @@ warn(Work *work)
 			add_finding(work->arena, &work->warnings, operation->record, violation->rule,
 						violation->field, violation->explanation, fix_of(violation));
 	}
+}
+
+/* ---- exits that SENR is still to post ------------------------------------------------- */
+
+/* The earliest exit to be posted that will close the row, or NULL. */
+static const Stay *
+first_closing(const Work *work, const PictureRow *row)
+{
+	const Stay *first = NULL;
+
+	for (const Stay *stay = work->student->stays; stay != NULL; stay = stay->next)
+		if (program_will_be_closed(work->book, row, stay) && (first == NULL || stay->end < first->end))
+			first = stay;
+	return first;
+}
+
+/*
+ * CALPADS' rows, closed where CALPADS will close them against the wish of the
+ * SIS when SENR is posted.  An end that the SIS has too is sent all the same,
+ * and says then what CALPADS knows.
+ */
+static PictureRow *
+rows_after_exits(Work *work, PictureRow *rows)
+{
+	PictureRow *first = NULL;
+	PictureRow **link = &first;
+
+	for (; rows != NULL; rows = rows->next)
+	{
+		const Stay *closing = first_closing(work, rows);
+		const PictureRow *target = closing != NULL ? find_twin(work->student->target, rows) : NULL;
+
+		*link = rows;
+		if (target != NULL && target->end == ROW_OPEN)
+		{
+			*link = row_copy(work->arena, rows);
+			(*link)->end = closing->end;
+			row_set_date(work->arena, *link, SPRG_END_DATE, closing->end);
+		}
+		link = &(*link)->next;
+	}
+	return first;
+}
+
+/* A row that is to be open stays so only if the exits are posted before it. */
+static void
+find_exit_to_follow(Work *work, Operation *operation)
+{
+	for (const Stay *stay = work->student->stays; stay != NULL; stay = stay->next)
+		if (!is_removal(operation) && program_will_be_closed(work->book, operation->record, stay) &&
+			(!operation->follows_exit || stay->end > operation->exit_day))
+		{
+			operation->follows_exit = true;
+			operation->exit_day = stay->end;
+		}
 }
 
 static int
@@ -719,20 +811,26 @@ reconcile_programs(Arena *arena, const Student *student, const ReconcileOptions 
 {
 	Work		work = {arena, student, options, options->programs, NULL, NULL, NULL, NULL, 0};
 	int			rows = count_rows(student->baseline) + count_rows(student->target);
+	Student		after_exits = *student;
 
 	if (rows > SPRG_MAX_ROWS)
 		return too_many_rows(&work);
 	work.final_rows = arena_allocate(arena, (size_t) (rows + 1) * sizeof(PictureRow *));
+	after_exits.baseline = rows_after_exits(&work, student->baseline);
+	work.student = &after_exits;
 	compare(&work);
 	if (count_operations(&work) > RECONCILE_MAX_ROWS)
 		return too_many_rows(&work);
 	pair_operations(&work);
 	hold_doubtful_student(&work);
 	hold_unclear_programs(&work);
-	settle(&work);
+	settle_operations(&(Settlement){work.operations, &work.holds, hold_what_must_be, &work});
 	warn(&work);
 	for (Operation *operation = work.operations; operation != NULL; operation = operation->next)
 		if (!operation->held)
+		{
+			find_exit_to_follow(&work, operation);
 			operation->explanation = story_program_operation(arena, options, operation);
+		}
 	return (Reconciliation){work.operations, work.holds, work.warnings};
 }

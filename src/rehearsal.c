@@ -311,6 +311,7 @@ enroll_fetched(Rehearsal *rehearsal)
 		end = SPI_getbinval(tuple, description, 4, &isnull);
 		stay.end = isnull ? ROW_OPEN : DatumGetDateADT(end);
 		stay.reason = SPI_getvalue(tuple, description, 5);
+		stay.closes = DatumGetBool(SPI_getbinval(tuple, description, 6, &isnull));
 		rehearsal_enroll(rehearsal, SPI_getvalue(tuple, description, 1), &stay);
 	}
 }
@@ -322,7 +323,7 @@ enroll_students(const Replay *replay)
 	Oid			type = TEXTOID;
 	Datum		value = CStringGetTextDatum(replay->batch_id);
 	Portal		portal = SPI_cursor_open_with_args(NULL, "SELECT ssid, school, start_date, exit_date, "
-												   "exit_reason FROM calpads.rehearsal_enrollments($1::bigint)",
+												   "exit_reason, closes FROM calpads.rehearsal_enrollments($1::bigint)",
 												   1, &type, &value, NULL, true, 0);
 
 	do

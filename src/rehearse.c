@@ -503,13 +503,35 @@ rehearsal_create(Arena *arena, const char *lea, DayNumber today, const RuleBook 
 	return rehearsal;
 }
 
+/* The row with an end date. */
+static Row *
+ended_row(Rehearsal *rehearsal, const Row *row, DayNumber end)
+{
+	const ReplayedProcess *process = rehearsal->process;
+	const char *line = "";
+	char		digits[8];
+
+	day_to_date8(end, digits);
+	for (int field = 0; field < process->field_count; field++)
+		line = field == process->end ?
+			arena_print(rehearsal->arena, "%s^%.8s", line, digits) :
+			arena_print(rehearsal->arena, "%s%s%s", line, field > 0 ? "^" : "", text_of(row, field));
+	return read_row(rehearsal, line);
+}
+
 void
 rehearsal_take(Rehearsal *rehearsal, const char *line)
 {
+	const ReplayedProcess *process = rehearsal->process;
 	Row		   *row = read_row(rehearsal, line);
+	StudentState *student;
+	DayNumber	end;
 
-	if (row != NULL && belongs_to_student(rehearsal->process, row))
-		take_row(rehearsal->process, student_of(rehearsal, text_of(row, rehearsal->process->ssid)), row);
+	if (row == NULL || !belongs_to_student(process, row))
+		return;
+	student = student_of(rehearsal, text_of(row, process->ssid));
+	end = process->closing_day != NULL ? process->closing_day(student, row) : ROW_OPEN;
+	take_row(process, student, end != ROW_OPEN ? ended_row(rehearsal, row, end) : row);
 }
 
 void

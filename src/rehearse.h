@@ -65,6 +65,7 @@ typedef struct CarryingStay
 	DayNumber	start;
 	DayNumber	end;			/* last day, or ROW_OPEN */
 	const char *reason;			/* exit reason, or NULL */
+	bool		closes;			/* CALPADS closes programs with the exit before the files come */
 	const struct CarryingStay *next;
 } CarryingStay;
 
@@ -92,7 +93,10 @@ extern Rehearsal *rehearsal_create(Arena *arena, const char *lea, DayNumber toda
  */
 extern void rehearsal_take(Rehearsal *rehearsal, const char *line);
 
-/* SPRG: CALPADS holds the enrollment; what the stay points to is copied. */
+/*
+ * SPRG: CALPADS holds the enrollment; what the stay points to is copied.
+ * Before rehearsal_take, which closes what the exits close.
+ */
 extern void rehearsal_enroll(Rehearsal *rehearsal, const char *ssid, const CarryingStay *stay);
 
 /* The next record of the file at hand. */

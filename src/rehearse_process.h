@@ -95,6 +95,8 @@ struct ReplayedProcess
 	/* The record beside another row of the student; where tells which one. */
 	void		(*judge_beside) (Judgement *judgement, const Row *other, const char *where);
 	void		(*judge_deletion) (Judgement *judgement);
+	/* The last day that CALPADS gives the row by itself before the files come; ROW_OPEN = none. */
+	DayNumber	(*closing_day) (const StudentState *student, const Row *row);
 	/* Does a difference in the field count? */
 	bool		(*is_compared) (int field);
 	/* May the row stay or be missing?  NULL = none may. */

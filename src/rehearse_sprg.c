@@ -159,6 +159,21 @@ judge_enrollment(Judgement *judgement)
 					   "of the record.");
 }
 
+/* The first of the exits still to come that closes an open row. */
+static DayNumber
+closing_day(const StudentState *student, const Row *row)
+{
+	DayNumber	day = ROW_OPEN;
+
+	if (row->end != ROW_OPEN || !(participates(row) || is_meal(row)))
+		return ROW_OPEN;
+	for (const CarryingStay *stay = student->stays; stay != NULL; stay = stay->next)
+		if (stay->closes && says(row, SPRG_SCHOOL, stay->school) && row->start <= stay->end &&
+			stay->end < day && !open_row_is_carried(row, stay))
+			day = stay->end;
+	return day;
+}
+
 /* ---- other rows of the student -------------------------------------------------------- */
 
 /* Services of program 122 stand beside each other. */
@@ -244,6 +259,7 @@ const ReplayedProcess replayed_sprg = {
 	.judge_student = judge_enrollment,
 	.judge_beside = judge_beside,
 	.judge_deletion = judge_deletion,
+	.closing_day = closing_day,
 	.is_compared = is_compared,
 	.is_wanted = is_wanted,
 };

@@ -18,16 +18,17 @@
 
 #define FETCH_ROWS 1000
 
-/* Columns of calpads.student_enrollments. */
+/* Columns of calpads.coming_enrollments and calpads.student_enrollments. */
 typedef enum EnrollmentColumn
 {
-	ENROLLMENT_SIDE = 1,		/* posted, removed, added or sis */
+	ENROLLMENT_SIDE = 1,		/* removed or added; posted or sis */
 	ENROLLMENT_LEA,
 	ENROLLMENT_SSID,
 	ENROLLMENT_SCHOOL,
 	ENROLLMENT_START,
 	ENROLLMENT_EXIT,
-	ENROLLMENT_REASON
+	ENROLLMENT_REASON,
+	ENROLLMENT_CLOSES			/* only of those to come */
 } EnrollmentColumn;
 
 /* The student's key: LEA, a blank, SSID. */
@@ -42,7 +43,19 @@ struct StayDirectory
 {
 	HTAB	   *students;
 	MemoryContext context;
+	const char *lea;			/* NULL = all */
+	const char *ssid;			/* NULL = all */
 };
+
+/* What is to be done with the rows of a query. */
+typedef struct RowTaking
+{
+	StayDirectory *directory;
+	void		(*take) (struct RowTaking *taking, uint64 row);
+	StudentTaker closing;
+	StudentFilter filter;
+	void	   *context;
+} RowTaking;
 
 static char *
 text_value(uint64 row, EnrollmentColumn column)
@@ -101,36 +114,43 @@ add_stay(StayDirectory *directory, StudentStays *student, uint64 row)
 	return stay;
 }
 
-/* Posted rows come first: what is removed or sent anew replaces them. */
+/* What is removed stays in the list as the mark that the posted one goes. */
 static void
-take_row(StayDirectory *directory, uint64 row)
+take_coming(RowTaking *taking, uint64 row)
 {
-	StudentStays *student = find_student(directory, text_value(row, ENROLLMENT_LEA),
-										 text_value(row, ENROLLMENT_SSID), HASH_ENTER);
-	const char *side = text_value(row, ENROLLMENT_SIDE);
-	Stay	   *stay;
+	const char *lea = text_value(row, ENROLLMENT_LEA);
+	const char *ssid = text_value(row, ENROLLMENT_SSID);
+	Stay	   *stay = add_stay(taking->directory, find_student(taking->directory, lea, ssid, HASH_ENTER), row);
 
-	if (strcmp(side, "sis") == 0)
-		student->in_sis = true;
-	else if (strcmp(side, "posted") == 0)
-	{
-		stay = add_stay(directory, student, row);
-		stay->posted = stay->coming = true;
-	}
-	else
-	{
-		Stay	   *former = find_stay(student->stays, text_value(row, ENROLLMENT_SCHOOL),
-									   day_value(row, ENROLLMENT_START, 0));
-
-		if (former != NULL)
-			former->coming = false;
-		if (strcmp(side, "added") == 0)
-			add_stay(directory, student, row)->coming = true;
-	}
+	stay->coming = strcmp(text_value(row, ENROLLMENT_SIDE), "added") == 0;
+	stay->closes = strcmp(text_value(row, ENROLLMENT_CLOSES), "t") == 0;
+	if (stay->closes)
+		taking->closing(taking->context, lea, ssid);
 }
 
 static void
-take_fetched(StayDirectory *directory, StudentFilter filter, void *filter_context)
+take_posted(RowTaking *taking, uint64 row)
+{
+	const char *lea = text_value(row, ENROLLMENT_LEA);
+	const char *ssid = text_value(row, ENROLLMENT_SSID);
+	StudentStays *student;
+	bool		stays_so;
+
+	if (!taking->filter(taking->context, lea, ssid))
+		return;
+	student = find_student(taking->directory, lea, ssid, HASH_ENTER);
+	if (strcmp(text_value(row, ENROLLMENT_SIDE), "sis") == 0)
+	{
+		student->in_sis = true;
+		return;
+	}
+	stays_so = find_stay(student->stays, text_value(row, ENROLLMENT_SCHOOL), day_value(row, ENROLLMENT_START, 0)) == NULL;
+	add_stay(taking->directory, student, row)->posted = true;
+	student->stays->coming = stays_so;
+}
+
+static void
+take_fetched(RowTaking *taking)
 {
 	MemoryContext row_context = AllocSetContextCreate(CurrentMemoryContext, "calpads enrollment",
 													  ALLOCSET_SMALL_SIZES);
@@ -139,41 +159,59 @@ take_fetched(StayDirectory *directory, StudentFilter filter, void *filter_contex
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (filter(filter_context, text_value(row, ENROLLMENT_LEA), text_value(row, ENROLLMENT_SSID)))
-			take_row(directory, row);
+		taking->take(taking, row);
 		MemoryContextReset(row_context);
 	}
 	MemoryContextSwitchTo(old_context);
 	MemoryContextDelete(row_context);
 }
 
-StayDirectory *
-stays_load(const char *lea, const char *ssid, StudentFilter filter, void *context)
+static void
+take_all(const char *query, RowTaking *taking)
 {
-	StayDirectory *directory = palloc(sizeof(StayDirectory));
-	HASHCTL		control = {0};
+	const char *lea = taking->directory->lea;
+	const char *ssid = taking->directory->ssid;
 	Oid			types[] = {TEXTOID, TEXTOID};
 	Datum		values[] = {lea != NULL ? CStringGetTextDatum(lea) : (Datum) 0,
 	ssid != NULL ? CStringGetTextDatum(ssid) : (Datum) 0};
 	const char	nulls[] = {lea != NULL ? ' ' : 'n', ssid != NULL ? ' ' : 'n', '\0'};
-	Portal		portal;
+	Portal		portal = SPI_cursor_open_with_args(NULL, query, 2, types, values, nulls, true, 0);
+
+	do
+	{
+		SPI_cursor_fetch(portal, true, FETCH_ROWS);
+		take_fetched(taking);
+		SPI_freetuptable(SPI_tuptable);
+	} while (SPI_processed > 0);
+	SPI_cursor_close(portal);
+}
+
+StayDirectory *
+stays_begin(const char *lea, const char *ssid, StudentTaker closing, void *context)
+{
+	StayDirectory *directory = palloc(sizeof(StayDirectory));
+	HASHCTL		control = {0};
+	RowTaking	taking = {directory, take_coming, closing, NULL, context};
 
 	control.keysize = NAMEDATALEN;
 	control.entrysize = sizeof(StudentStays);
 	control.hcxt = CurrentMemoryContext;
 	directory->students = hash_create("calpads stays", 256, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
 	directory->context = CurrentMemoryContext;
-	portal = SPI_cursor_open_with_args(NULL, "SELECT side, lea, ssid, school, start_date, exit_date, exit_reason "
-									   "FROM calpads.student_enrollments($1, $2)", 2, types, values, nulls,
-									   true, 0);
-	do
-	{
-		SPI_cursor_fetch(portal, true, FETCH_ROWS);
-		take_fetched(directory, filter, context);
-		SPI_freetuptable(SPI_tuptable);
-	} while (SPI_processed > 0);
-	SPI_cursor_close(portal);
+	directory->lea = lea;
+	directory->ssid = ssid;
+	take_all("SELECT side, lea, ssid, school, start_date, exit_date, exit_reason, closes "
+			 "FROM calpads.coming_enrollments($1, $2)", &taking);
 	return directory;
+}
+
+void
+stays_finish(StayDirectory *directory, StudentFilter filter, void *context)
+{
+	RowTaking	taking = {directory, take_posted, NULL, filter, context};
+
+	take_all("SELECT side, lea, ssid, school, start_date, exit_date, exit_reason "
+			 "FROM calpads.student_enrollments($1, $2)", &taking);
 }
 
 void

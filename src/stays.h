@@ -18,13 +18,19 @@ typedef struct StayDirectory StayDirectory;
 /* Is the student one whose enrollments are asked for? */
 typedef bool (*StudentFilter) (void *context, const char *lea, const char *ssid);
 
+typedef void (*StudentTaker) (void *context, const char *lea, const char *ssid);
+
 /*
- * Reads the enrollments of one LEA, or of all that have programs loaded when
- * lea is NULL; of one student when ssid is given; of those that the filter
- * lets pass.  In the current memory context.  Needs an SPI connection.
+ * Reads what the SENR difference will change in the enrollments of one LEA, or
+ * of all that have programs loaded when lea is NULL; of one student when ssid
+ * is given.  Names the students of whom an exit to come closes programs.  In
+ * the current memory context.  Needs an SPI connection, as the next one does.
  */
-extern StayDirectory *stays_load(const char *lea, const char *ssid, StudentFilter filter,
-								 void *context);
+extern StayDirectory *stays_begin(const char *lea, const char *ssid, StudentTaker closing,
+								  void *context);
+
+/* Adds the posted enrollments of the students whom the filter lets pass. */
+extern void stays_finish(StayDirectory *directory, StudentFilter filter, void *context);
 
 /* Sets the student's enrollments, and whether the SIS reports one. */
 extern void stays_of_student(StayDirectory *directory, const char *lea, const char *ssid,

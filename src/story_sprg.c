@@ -158,7 +158,10 @@ story_program_operation(Arena *arena, const ReconcileOptions *options, const Ope
 		story = addition_story(arena, options, operation);
 	else
 		story = change_story(arena, options, operation);
-	if (operation->waits)
+	if (operation->follows_exit)
+		story = arena_print(arena, "%s CALPADS closes the program by itself with the exit on %s, which is not posted "
+							"yet: the file waits for SENR.", story, story_date(arena, operation->exit_day));
+	else if (operation->waits)
 		story = arena_print(arena, "%s The enrollment that carries it is not posted yet: the file waits for "
 							"SENR (GERR0005).", story);
 	return story;

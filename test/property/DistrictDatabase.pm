@@ -154,6 +154,16 @@ sub delta_count
 	return $self->{client}->value("SELECT count(*) FROM calpads.$function();");
 }
 
+# The program records held by a rule: 'ssid school program start', sorted.
+sub held_programs
+{
+	my ($self, $rule) = @_;
+	return map { join ' ', @$_ }
+	  $self->{client}->rows("SELECT DISTINCT ssid COLLATE \"C\", school_of_attendance COLLATE \"C\", "
+		  . "education_program_code COLLATE \"C\", to_char(membership_start_date, 'YYYYMMDD') "
+		  . "FROM calpads.sprg_held() WHERE rule = '$rule' ORDER BY 1, 2, 3, 4;");
+}
+
 # What is held: ssid => { 'school start' => [ rules ] }.
 sub held
 {

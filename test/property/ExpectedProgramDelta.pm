@@ -16,8 +16,9 @@ my $END = 'education_program_membership_end_date';
 
 # For each SSID with rows in the LEA a hash: before (rows in CALPADS), after
 # (key => row that CALPADS shall hold in the end), differences (key => kind
-# 'remove', 'add', 'end', 'reopen' or 'details'), doubtful (programs of which
-# something must be held, so that no more is asked than that nothing is
+# 'remove', 'add', 'end', 'reopen' or 'details'), earlier (keys that are held
+# because they ended before this school year), doubtful (programs of which
+# something else must be held, so that no more is asked than that nothing is
 # refused).
 sub expected_programs
 {
@@ -35,8 +36,9 @@ sub expected_programs
 		my $student = $students{$ssid};
 		$student->{$_} //= [] for qw(before target held);
 		$student->{gone} = $run->{programs}->is_gone($ssid);
+		$student->{target} = [] if $student->{gone};
+		find_earlier($run, $student);
 		find_doubts($run, $student);
-		find_earlier_additions($run, $student);
 		find_differences($run, $student);
 	}
 	return \%students;
@@ -69,7 +71,7 @@ sub find_doubts
 	my @staying =
 	  grep { !$wanted{ program_key($_) } && stays($run, $student, $_) }
 	  @{ $student->{before} };
-	for my $row (@{ $student->{target} })
+	for my $row (grep { !$student->{earlier}{ program_key($_) } } @{ $student->{target} })
 	{
 		my $judged = { %$row, line => 0 };
 		$doubtful{ $row->{education_program_code} } = 1
@@ -89,31 +91,45 @@ sub conflict
 	return scalar ProgramStandIn::judge_pair($row, $other);
 }
 
-# Rows of earlier years that only the SIS has may be held: a year that is over
-# is reopened by nobody (DESIGN section 5.2; section 4.4 would add them).
-sub find_earlier_additions
+# Rows that ended before this school year and that only the SIS has: a year that
+# is over is reopened by nobody (DESIGN section 5.2).
+sub find_earlier
 {
 	my ($run, $student) = @_;
 	my %known = map { program_key($_) => 1 } @{ $student->{before} };
-	my $year = $run->{district}{year};
-	$student->{doubtful}{ $_->{education_program_code} } = 1
-	  for grep { !$known{ program_key($_) } && substr($_->{academic_year_id}, 0, 4) < $year }
-	  @{ $student->{target} };
+	my $year_start = $run->{district}->year_start;
+	$student->{earlier} = { map { program_key($_) => $_ }
+		  grep { !$known{ program_key($_) } && $_->{$END} ne '' && $_->{$END} lt $year_start }
+		  @{ $student->{target} } };
 	return;
+}
+
+# The row of CALPADS may be the one that the SIS has in an earlier year with another
+# start; then it stays.
+sub is_of_earlier
+{
+	my ($run, $student, $row) = @_;
+	return $row->{education_program_membership_start_date} lt $run->{district}->year_start
+	  && grep {
+		     $_->{school_of_attendance} eq $row->{school_of_attendance}
+		  && $_->{education_program_code} eq $row->{education_program_code}
+	  } values %{ $student->{earlier} };
 }
 
 sub find_differences
 {
 	my ($run, $student) = @_;
 	my %before = map { program_key($_) => $_ } @{ $student->{before} };
-	my %target =
-	  $student->{gone} ? () : map { program_key($_) => $_ } @{ $student->{target} };
+	my %target = map { program_key($_) => $_ }
+	  grep { !$student->{earlier}{ program_key($_) } } @{ $student->{target} };
 	my %after = (%before, %target);
 	my %differences;
 	for my $key (sort keys %after)
 	{
 		my $kind = kind_of($before{$key}, $target{$key});
 		next if $kind eq 'remove' && stays($run, $student, $before{$key});
+		$student->{doubtful}{ $before{$key}{education_program_code} } = 1
+		  if $kind eq 'remove' && is_of_earlier($run, $student, $before{$key});
 		$differences{$key} = $kind if $kind;
 		delete $after{$key} if $kind eq 'remove';
 	}

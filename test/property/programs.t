@@ -162,6 +162,7 @@ sub create_after_enrollments
 	my @again = $run->{database}->create_extract('SPRG');
 	is_deeply([ map { $_->{bytes} } @again ], [ map { $_->{bytes} } @files ],
 		'same input, same bytes');
+	check_earlier_years($run);
 	for my $lea ($run->{district}->leas)
 	{
 		my @of_lea = grep { $_->{lea} eq $lea } @again;
@@ -171,6 +172,28 @@ sub create_after_enrollments
 		post_programs($scene);
 		check_end_state($scene);
 	}
+	return;
+}
+
+# What ended in an earlier year is held, and said to be.
+sub check_earlier_years
+{
+	my ($run) = @_;
+	my @expected;
+	for my $lea ($run->{district}->leas)
+	{
+		my $students = expected_programs($run, $lea);
+		push @expected, map {
+			join ' ', @$_{
+				qw(ssid school_of_attendance education_program_code
+				  education_program_membership_start_date)}
+		} map { values %{ $_->{earlier} } } values %$students;
+	}
+	my %expected = map { $_ => 1 } @expected;
+	is_deeply(
+		[ $run->{database}->held_programs('EARLIER_YEAR') ],
+		[ sort keys %expected ],
+		'rows that ended in an earlier year are held, and no others by this rule');
 	return;
 }
 
@@ -190,23 +213,16 @@ sub create_before_enrollments
 	for my $lea ($run->{district}->leas)
 	{
 		my ($first) = my @of_lea = grep { $_->{lea} eq $lea } @files;
-		next unless $first;
-		is($database->status_of($first), 'Post', "$lea: the first file can be posted now");
-		post_programs(scene_of($run, $lea, @of_lea));
+		my $scene = scene_of($run, $lea, @of_lea);
+		$scene->{is_early} = 1;
+		is($database->status_of($first), 'Post', "$lea: the first file can be posted now")
+		  if $first;
+		check_names($scene);
+		check_operations($scene);
+		post_programs($scene);
+		check_end_state($scene);
 	}
-	# What CALPADS closed in between is opened again.
-	post_programs(scene_of($run, $_->[0], @{ $_->[1] }))
-	  for files_by_lea($database->create_extract('SPRG'));
-	check_end_state(scene_of($run, $_)) for $run->{district}->leas;
 	return;
-}
-
-sub files_by_lea
-{
-	my @files = @_;
-	my %of_lea;
-	push @{ $of_lea{ $_->{lea} } }, $_ for @files;
-	return map { [ $_, $of_lea{$_} ] } sort keys %of_lea;
 }
 
 # A file with a record that an enrollment is missing for waits, and cannot be
@@ -361,10 +377,20 @@ sub wrong_operations
 	for my $key (sort keys %keys)
 	{
 		next if $student->{doubtful}{ (split / /, $key)[1] };
+		next if $scene->{is_early} && says_what_is_known($student, $key, $sent{$key});
 		my $why = wrong_operation($student, $key, $sent{$key});
 		return "$why: $key" if $why;
 	}
 	return undef;
+}
+
+# A record that was written before CALPADS closed the program by itself.
+sub says_what_is_known
+{
+	my ($student, $key, $operation) = @_;
+	return 0 if $student->{differences}{$key} || $operation->{file}{category} ne 'Exits';
+	my ($row) = grep { program_key($_) eq $key } @{ $student->{before} };
+	return $row && state_line($row) eq state_line($operation->{record});
 }
 
 sub wrong_operation
