@@ -3867,6 +3867,7 @@ COMMENT ON FUNCTION calpads.student_marks(text) IS 'what is noted of single stud
 CREATE FUNCTION calpads.reconcile_senr(
 	IN only_lea text,
 	IN only_ssid text DEFAULT NULL,
+	IN with_students boolean DEFAULT false,
 	OUT kind text,
 	OUT lea text,
 	OUT file_no integer,
@@ -3891,8 +3892,9 @@ CREATE FUNCTION calpads.reconcile_senr(
 	LANGUAGE c STABLE
 	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'calpads_reconcile_senr';
-COMMENT ON FUNCTION calpads.reconcile_senr(text, text) IS
-	'operations, held records and warnings of one LEA, or of all; what senr_delta, senr_held and create_extract read';
+COMMENT ON FUNCTION calpads.reconcile_senr(text, text, boolean) IS
+	'operations, held records and warnings of one LEA, or of all; what senr_delta, senr_held and create_extract read; with_students '
+	'adds a row for each student whom the SIS reports';
 
 CREATE FUNCTION calpads.check_senr(
 	record calpads.senr,
@@ -4374,18 +4376,21 @@ CREATE FUNCTION calpads.coming_enrollments(
 	SET search_path = pg_catalog, pg_temp
 	SET jit = off
 AS $$
-	SELECT CASE WHEN d.transaction_type = 'D' OR (d.rec).student_exit_reason_code = 'N470' THEN 'removed' ELSE 'added' END,
+	SELECT CASE WHEN d.kind = 'student' THEN 'sis'
+			WHEN d.transaction_type = 'D' OR (d.rec).student_exit_reason_code = 'N470' THEN 'removed' ELSE 'added' END,
 		d.lea, d.ssid, d.school_of_attendance, d.enrollment_start_date, (d.rec).enrollment_exit_date,
 		(d.rec).student_exit_reason_code::text,
 		d.transaction_type <> 'D' AND coalesce((d.rec).enrollment_exit_date >= d.enrollment_start_date, false)
 			AND (d.changed = '{}' OR d.changed ?| ARRAY['enrollment_exit_date', 'student_exit_reason_code'])
 	FROM calpads.current_load c
-		CROSS JOIN LATERAL calpads.reconcile_senr(c.lea, only_ssid) d
-	WHERE c.process = 'SENR' AND c.lea = ANY (calpads.baseline_leas('SPRG', only_lea)) AND d.kind = 'operation'
+		CROSS JOIN LATERAL calpads.reconcile_senr(c.lea, only_ssid, true) d
+	WHERE c.process = 'SENR' AND c.lea = ANY (calpads.baseline_leas('SPRG', only_lea)) AND d.kind IN ('operation', 'student')
+	-- The operations first: they tell of which students the enrollments are needed.
+	ORDER BY d.kind COLLATE "C"
 $$;
 COMMENT ON FUNCTION calpads.coming_enrollments(text, text) IS
-	'enrollments that the SENR difference removes or adds (side), of one LEA or of all with a SPRG history; closes: CALPADS '
-	'closes programs with the exit when it is posted';
+	'enrollments that the SENR difference removes or adds (side), of one LEA or of all with a SPRG history, then the students '
+	'whom the SIS reports there (side sis); closes: CALPADS closes programs with the exit when it is posted';
 
 /*
  * The enrollments by which programs go: those that CALPADS holds, and, once
@@ -4427,6 +4432,10 @@ BEGIN
 	FROM calpads.ods_senr o
 	WHERE o.reporting_lea = ANY (with_history) AND (only_ssid IS NULL OR o.ssid = only_ssid)
 		AND o.enrollment_start_date >= calpads.school_year_start(calpads.today()) - interval '2 years';
+	-- The only LEA has been looked at: calpads.coming_enrollments names its students.
+	IF NOT EXISTS (SELECT FROM calpads.school s WHERE s.selected AND s.lea <> ALL (with_history)) AND cardinality(with_history) = 1 THEN
+		RETURN;
+	END IF;
 	-- Of whom the SIS reports anything, at whichever LEA, it knows the programs of ten years.
 	RETURN QUERY EXECUTE format($query$
 		WITH reported AS MATERIALIZED (
@@ -5755,7 +5764,7 @@ AS $$
 			CROSS JOIN LATERAL (
 				SELECT p.*, false AS closes FROM calpads.student_enrollments(b.lea, NULL) p WHERE p.side = 'posted'
 				UNION ALL
-				SELECT c.* FROM calpads.coming_enrollments(b.lea, NULL) c) e
+				SELECT c.* FROM calpads.coming_enrollments(b.lea, NULL) c WHERE c.side <> 'sis') e
 		WHERE (e.ssid IN (SELECT calpads.batch_students(rehearsal_enrollments.batch_id))) IS TRUE
 	)
 	SELECT e.ssid, e.school, e.start_date, e.exit_date, e.exit_reason, e.closes

@@ -28,7 +28,7 @@
 /* Columns of calpads.reconcile_senr; those of other processes have the program, and what it waits for, too. */
 typedef enum DeltaColumn
 {
-	DELTA_KIND,					/* operation, held or warning */
+	DELTA_KIND,					/* operation, held, warning or student */
 	DELTA_LEA,
 	DELTA_FILE_NO,
 	DELTA_CATEGORY,
@@ -238,6 +238,23 @@ put_findings(Delta *delta, const char *kind, const char *lea, const char *ssid, 
 }
 
 static void
+put_student(void *context, const char *lea, const char *ssid)
+{
+	Delta	   *delta = context;
+	Datum		values[DELTA_COLUMN_COUNT] = {0};
+	bool		nulls[DELTA_COLUMN_COUNT];
+	MemoryContext old_context = MemoryContextSwitchTo(delta->student_context);
+
+	memset(nulls, true, sizeof(nulls));
+	set_text(values, nulls, DELTA_KIND, "student");
+	set_text(values, nulls, DELTA_LEA, lea);
+	set_text(values, nulls, DELTA_SSID, ssid);
+	tuplestore_putvalues(delta->pending, delta->pending_description, values, nulls);
+	MemoryContextSwitchTo(old_context);
+	MemoryContextReset(delta->student_context);
+}
+
+static void
 visit_student(void *context, const char *lea, const char *ssid, const Student *student)
 {
 	Delta	   *delta = context;
@@ -308,6 +325,7 @@ reconcile(FunctionCallInfo fcinfo, const Process *process)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	const char *lea = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
 	const char *ssid = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	bool		with_students = PG_NARGS() > 2 && !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
 	MemoryContext context = CurrentMemoryContext;
 	Delta		delta = {0};
 
@@ -324,7 +342,8 @@ reconcile(FunctionCallInfo fcinfo, const Process *process)
 
 	SPI_connect();
 	set_options(process, &delta.options);
-	picture_compare(process, lea, ssid, &delta.options, visit_student, &delta);
+	picture_compare(process, lea, ssid, &delta.options, with_students ? put_student : NULL, visit_student,
+					&delta);
 	SPI_finish();
 
 	put_numbered(&delta, result);
@@ -335,9 +354,10 @@ reconcile(FunctionCallInfo fcinfo, const Process *process)
 PG_FUNCTION_INFO_V1(calpads_reconcile_senr);
 
 /*
- * calpads.reconcile_senr(lea text, ssid text) → setof record: every operation,
- * every record that is held, and every warning about a record that is sent, of
- * one LEA or of all that have a baseline, of one student or of all.
+ * calpads.reconcile_senr(lea text, ssid text, with_students boolean) → setof
+ * record: every operation, every record that is held, and every warning about a
+ * record that is sent, of one LEA or of all that have a baseline, of one student
+ * or of all; on demand every student whom the SIS reports.
  */
 Datum
 calpads_reconcile_senr(PG_FUNCTION_ARGS)

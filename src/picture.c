@@ -139,6 +139,9 @@ typedef struct Comparison
 	Weight		weights[64];	/* not yet in the balances */
 	int			weight_count;
 	portion_hash *differing;	/* keys of the students that differ */
+	portion_hash *named;		/* those that the SIS reports and name was called with */
+	StudentNamer name;			/* or NULL */
+	void	   *context;
 	uint64		portion_count;
 	Arena	   *arena;
 	portion_hash *portion;
@@ -511,6 +514,23 @@ settle_weights(Comparison *comparison)
 	comparison->weight_count = 0;
 }
 
+static const char *
+text_copy(FieldText value)
+{
+	return pnstrdup(value.data, value.length);
+}
+
+static void
+name_student(Comparison *comparison, uint64 key, TupleTableSlot *slot)
+{
+	bool		found;
+
+	portion_insert(comparison->named, key, &found);
+	if (!found)
+		comparison->name(comparison->context, text_copy(key_text(slot, comparison->process->lea)),
+						 text_copy(key_text(slot, comparison->process->ssid)));
+}
+
 /* First reading: what the row weighs in the balance of its student. */
 static void
 weigh_row(Comparison *comparison, Side side, TupleTableSlot *slot)
@@ -522,6 +542,8 @@ weigh_row(Comparison *comparison, Side side, TupleTableSlot *slot)
 	check_lea(process, slot);
 	weight->key = student_key(process, slot);
 	weight->difference = 0;
+	if (side == SIDE_SIS && comparison->name != NULL)
+		name_student(comparison, weight->key, slot);
 	if (row_in_scope(comparison, side, slot))
 	{
 		uint64		signature = row_signature(process, slot);
@@ -915,13 +937,17 @@ picture_description(const Process *process)
 
 void
 picture_compare(const Process *process, const char *lea, const char *ssid,
-				const ReconcileOptions *options, StudentVisitor visit, void *context)
+				const ReconcileOptions *options, StudentNamer name, StudentVisitor visit, void *context)
 {
 	Comparison	comparison = {0};
 	uint64		rows;
 
 	comparison.process = process;
 	comparison.options = options;
+	comparison.name = name;
+	comparison.context = context;
+	if (name != NULL)
+		comparison.named = portion_create(CurrentMemoryContext, 1024, NULL);
 	comparison.directory = options->school_context;
 	comparison.balances = balance_create(CurrentMemoryContext, 1024, NULL);
 	comparison.arena = calpads_make_arena();
@@ -935,7 +961,7 @@ picture_compare(const Process *process, const char *lea, const char *ssid,
 	read_side(&comparison, SIDE_SIS, weigh_row, comparison.picture[SIDE_SIS].query, NULL);
 	rows = find_differing(&comparison);
 	if (process->program >= 0)
-		comparison.stays = stays_begin(lea, ssid, add_differing, &comparison);
+		comparison.stays = stays_begin(lea, ssid, add_differing, student_differs, &comparison);
 	if (comparison.differing->members == 0)
 		return;
 	if (comparison.stays != NULL)

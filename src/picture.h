@@ -25,14 +25,18 @@
 typedef void (*StudentVisitor) (void *context, const char *lea, const char *ssid,
 								const Student *student);
 
+/* Called once for each student whom the SIS reports. */
+typedef void (*StudentNamer) (void *context, const char *lea, const char *ssid);
+
 /*
  * Compares the pictures of the LEA, or of all LEAs that have a baseline when
- * lea is NULL; of one student when ssid is given.  Needs an SPI connection.  Errors: 55000 without a baseline,
- * 42P01 / 42703 when the SIS view is missing or lacks a column.
+ * lea is NULL; of one student when ssid is given.  name may be NULL, and is called before
+ * visit.  Needs an SPI connection.  Errors: 55000 without a baseline, 42P01 /
+ * 42703 when the SIS view is missing or lacks a column.
  */
 extern void picture_compare(const Process *process, const char *lea, const char *ssid,
 							const ReconcileOptions *options,
-							StudentVisitor visit, void *context);
+							StudentNamer name, StudentVisitor visit, void *context);
 
 /*
  * The row of a picture that is in the slot: the fields in the order and types

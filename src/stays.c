@@ -21,7 +21,7 @@
 /* Columns of calpads.coming_enrollments and calpads.student_enrollments. */
 typedef enum EnrollmentColumn
 {
-	ENROLLMENT_SIDE = 1,		/* removed or added; posted or sis */
+	ENROLLMENT_SIDE = 1,		/* removed or added; posted; or sis for the student alone */
 	ENROLLMENT_LEA,
 	ENROLLMENT_SSID,
 	ENROLLMENT_SCHOOL,
@@ -114,14 +114,31 @@ add_stay(StayDirectory *directory, StudentStays *student, uint64 row)
 	return stay;
 }
 
+/* The SIS reports the student; false when the row is about an enrollment. */
+static bool
+take_reported(RowTaking *taking, uint64 row)
+{
+	const char *lea = text_value(row, ENROLLMENT_LEA);
+	const char *ssid = text_value(row, ENROLLMENT_SSID);
+
+	if (strcmp(text_value(row, ENROLLMENT_SIDE), "sis") != 0)
+		return false;
+	if (taking->filter(taking->context, lea, ssid))
+		find_student(taking->directory, lea, ssid, HASH_ENTER)->in_sis = true;
+	return true;
+}
+
 /* What is removed stays in the list as the mark that the posted one goes. */
 static void
 take_coming(RowTaking *taking, uint64 row)
 {
 	const char *lea = text_value(row, ENROLLMENT_LEA);
 	const char *ssid = text_value(row, ENROLLMENT_SSID);
-	Stay	   *stay = add_stay(taking->directory, find_student(taking->directory, lea, ssid, HASH_ENTER), row);
+	Stay	   *stay;
 
+	if (take_reported(taking, row))
+		return;
+	stay = add_stay(taking->directory, find_student(taking->directory, lea, ssid, HASH_ENTER), row);
 	stay->coming = strcmp(text_value(row, ENROLLMENT_SIDE), "added") == 0;
 	stay->closes = strcmp(text_value(row, ENROLLMENT_CLOSES), "t") == 0;
 	if (stay->closes)
@@ -136,14 +153,9 @@ take_posted(RowTaking *taking, uint64 row)
 	StudentStays *student;
 	bool		stays_so;
 
-	if (!taking->filter(taking->context, lea, ssid))
+	if (take_reported(taking, row) || !taking->filter(taking->context, lea, ssid))
 		return;
 	student = find_student(taking->directory, lea, ssid, HASH_ENTER);
-	if (strcmp(text_value(row, ENROLLMENT_SIDE), "sis") == 0)
-	{
-		student->in_sis = true;
-		return;
-	}
 	stays_so = find_stay(student->stays, text_value(row, ENROLLMENT_SCHOOL), day_value(row, ENROLLMENT_START, 0)) == NULL;
 	add_stay(taking->directory, student, row)->posted = true;
 	student->stays->coming = stays_so;
@@ -187,11 +199,11 @@ take_all(const char *query, RowTaking *taking)
 }
 
 StayDirectory *
-stays_begin(const char *lea, const char *ssid, StudentTaker closing, void *context)
+stays_begin(const char *lea, const char *ssid, StudentTaker closing, StudentFilter filter, void *context)
 {
 	StayDirectory *directory = palloc(sizeof(StayDirectory));
 	HASHCTL		control = {0};
-	RowTaking	taking = {directory, take_coming, closing, NULL, context};
+	RowTaking	taking = {directory, take_coming, closing, filter, context};
 
 	control.keysize = NAMEDATALEN;
 	control.entrysize = sizeof(StudentStays);

@@ -23,11 +23,12 @@ typedef void (*StudentTaker) (void *context, const char *lea, const char *ssid);
 /*
  * Reads what the SENR difference will change in the enrollments of one LEA, or
  * of all that have programs loaded when lea is NULL; of one student when ssid
- * is given.  Names the students of whom an exit to come closes programs.  In
- * the current memory context.  Needs an SPI connection, as the next one does.
+ * is given.  Tells the students of whom an exit to come closes programs, before
+ * it asks the filter who of those that the SIS reports is of interest.  In the
+ * current memory context.  Needs an SPI connection, as the next one does.
  */
 extern StayDirectory *stays_begin(const char *lea, const char *ssid, StudentTaker closing,
-								  void *context);
+								  StudentFilter filter, void *context);
 
 /* Adds the posted enrollments of the students whom the filter lets pass. */
 extern void stays_finish(StayDirectory *directory, StudentFilter filter, void *context);

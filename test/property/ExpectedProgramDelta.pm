@@ -68,6 +68,7 @@ sub find_doubts
 	my %doubtful = map { $_->{education_program_code} => 1 } @{ $student->{held} };
 	my $programs = $run->{calpads}->programs;
 	my %wanted = map { program_key($_) => 1 } @{ $student->{target} };
+	my %known  = map { program_key($_) => 1 } @{ $student->{before} };
 	my @staying =
 	  grep { !$wanted{ program_key($_) } && stays($run, $student, $_) }
 	  @{ $student->{before} };
@@ -76,10 +77,22 @@ sub find_doubts
 		my $judged = { %$row, line => 0 };
 		$doubtful{ $row->{education_program_code} } = 1
 		  if $programs->judge_enrollment($judged)
+		  || !$known{ program_key($row) } && !is_enrollment_known($run, $row)
 		  || grep { conflict($judged, $_) } @staying;
 	}
 	$student->{doubtful} = \%doubtful;
 	return;
+}
+
+# A new row is sent only if CALPADS is known to hold an enrollment at its school:
+# the SENR extract may begin later than that of SPRG.
+sub is_enrollment_known
+{
+	my ($run, $row) = @_;
+	return scalar grep {
+		$_->{school_of_attendance} eq $row->{school_of_attendance}
+		  && $run->{district}->in_extract($_)
+	} $run->{calpads}->rows($row->{ssid});
 }
 
 sub conflict
