@@ -3110,7 +3110,9 @@ CREATE TABLE calpads.batch (
 	created_by text NOT NULL DEFAULT session_user
 );
 COMMENT ON TABLE calpads.batch IS 'one run of create_extract for one LEA: the files that belong together';
-COMMENT ON COLUMN calpads.batch.load_id IS 'the ODS load that was the baseline; null: the files are no difference to one';
+COMMENT ON COLUMN calpads.batch.load_id IS
+	'the ODS load that was the baseline; of an updated file of the process SSID, the SENR load over which it was posted; '
+	'null: the files are no difference to one';
 COMMENT ON COLUMN calpads.batch.today IS 'the day that counted as today';
 COMMENT ON COLUMN calpads.batch.forced IS 'made although a guard spoke against it';
 COMMENT ON COLUMN calpads.batch.verdict IS
@@ -3363,6 +3365,8 @@ BEGIN ATOMIC
 			CROSS JOIN LATERAL (SELECT split_part(r.key, '^', 1) COLLATE "C" AS school_of_attendance,
 				coalesce(m.replacement_ssid, r.ssid) AS ssid,
 				to_date(split_part(r.key, '^', 3), 'YYYYMMDD') AS enrollment_start_date) AS k
+		-- Of a student whose new SSID has not come yet nobody knows the key.
+		WHERE r.ssid IS NOT NULL
 		ORDER BY t.load_id, k.school_of_attendance, k.ssid, k.enrollment_start_date, o.place DESC
 	)
 	SELECT
@@ -5406,8 +5410,9 @@ CREATE FUNCTION calpads.lock_file(file_id bigint) RETURNS calpads.extract_file
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	-- SPRG looks at what SENR has posted; always SENR first.
-	PERFORM calpads.lock_process('SENR', f.lea) FROM calpads.find_file(file_id) f WHERE f.process = 'SPRG';
+	-- SPRG looks at what SENR has posted, and enrollments with SSIDs are part of
+	-- it; always SENR first.
+	PERFORM calpads.lock_process('SENR', f.lea) FROM calpads.find_file(file_id) f WHERE f.process IN ('SPRG', 'SSID');
 	PERFORM calpads.lock_process(f.process, f.lea) FROM calpads.find_file(file_id) f;
 	RETURN calpads.find_file(file_id);
 END;
@@ -5541,6 +5546,11 @@ BEGIN
 	SET posted_at = clock_timestamp(), posted_by = session_user,
 		post_order = nextval('calpads.post_order')
 	WHERE f.file_id = file.file_id;
+	-- An updated file of the SSIDs is uploaded as SENR: CALPADS holds its
+	-- enrollments over the load that is current when it posts them.
+	UPDATE calpads.batch b
+	SET load_id = (SELECT c.load_id FROM calpads.current_load c WHERE c.process = 'SENR' AND c.lea = file.lea)
+	WHERE b.batch_id = file.batch_id AND b.process = 'SSID';
 	PERFORM calpads.refresh_file_status(file.batch_id, NULL);
 	PERFORM calpads.make_obsolete(file.process, file.lea, file.file_id, file.batch_id,
 		format('file %s (%s) of batch %s was posted', file.file_id, file.file_name, file.batch_id));
@@ -5569,7 +5579,8 @@ BEGIN
 	END IF;
 	-- Files that were made without a load stand until the first one.
 	IF EXISTS (SELECT FROM calpads.batch b
-			LEFT JOIN calpads.current_load c ON c.process = b.process AND c.lea = b.lea
+			LEFT JOIN calpads.current_load c ON c.lea = b.lea
+				AND c.process = CASE b.process WHEN 'SSID' THEN 'SENR' ELSE b.process END
 			WHERE b.batch_id = file.batch_id AND b.load_id IS DISTINCT FROM c.load_id) THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'object_not_in_prerequisite_state',
@@ -5801,13 +5812,13 @@ BEGIN
 		calpads.line_expression('SENR'))
 		USING batch.load_id, batch.batch_id;
 	RETURN QUERY
-	SELECT r.line_no, calpads.line_with_ssid(r.line, m.replacement_ssid)
+	SELECT r.line_no, calpads.line_with_ssid(r.line, coalesce(m.replacement_ssid, r.ssid))
 	FROM calpads.batch b
 		JOIN calpads.extract_file f ON f.batch_id = b.batch_id AND f.status = 'Posted'
 		JOIN calpads.extract_record r ON r.file_id = f.file_id
 		LEFT JOIN calpads.ssid_replacement m ON m.retired_ssid = r.ssid
 	WHERE b.load_id = batch.load_id AND (begun OR f.posted_at < batch.created_at)
-		AND (coalesce(m.replacement_ssid, split_part(r.line, '^', 8)) IN (SELECT calpads.batch_students(batch.batch_id))) IS TRUE
+		AND (coalesce(m.replacement_ssid, r.ssid) IN (SELECT calpads.batch_students(batch.batch_id))) IS TRUE
 	ORDER BY f.post_order, r.line_no;
 END;
 $$;
@@ -14925,10 +14936,15 @@ DECLARE
 BEGIN
 	IF recipients <> ARRAY[''] THEN
 		PERFORM calpads.queue_mail(recipients, subject, body);
+	ELSE
+		-- The counts can be read, and sent later, although nobody gets them now.
+		INSERT INTO calpads.mail (recipients, subject, body, status, last_error)
+		VALUES ('{}', queue_ssid_mail.subject, queue_ssid_mail.body, 'cancelled', 'nobody is named in calpads.ssid_mail_recipients');
 	END IF;
 END;
 $$;
-COMMENT ON FUNCTION calpads.queue_ssid_mail(text, text) IS 'a mail to calpads.ssid_mail_recipients; none when nobody is named';
+COMMENT ON FUNCTION calpads.queue_ssid_mail(text, text) IS
+	'a mail to calpads.ssid_mail_recipients; when nobody is named it stays in calpads.mail, cancelled';
 
 -- The SIS tables may be views or foreign tables of the district.
 CREATE FUNCTION calpads.check_sis_writable(table_name text, column_names text[], inserts boolean) RETURNS regclass
@@ -16344,19 +16360,22 @@ AS $$
 	), dup_local AS MATERIALIZED (
 		SELECT u.local_key FROM usable u GROUP BY u.local_key HAVING count(DISTINCT u.ssid) > 1
 	), dup_ssid AS MATERIALIZED (
-		SELECT u.ssid FROM usable u GROUP BY u.ssid HAVING count(DISTINCT u.local_key) > 1
+		-- A local ID that nobody has may be a former one of the same student.
+		SELECT u.ssid FROM usable u GROUP BY u.ssid HAVING count(DISTINCT u.found_id) > 1
 	), newest AS MATERIALIZED (
-		SELECT DISTINCT ON (u.ssid) u.line_no FROM usable u ORDER BY u.ssid, u.enrollment_start_date DESC NULLS LAST, u.line_no
+		SELECT DISTINCT ON (u.ssid) u.line_no FROM usable u
+		ORDER BY u.ssid, u.found_id IS NULL, u.enrollment_start_date DESC NULLS LAST, u.line_no
 	), holder AS MATERIALIZED (
 		SELECT h.ssid, p.student_id
 		FROM person p CROSS JOIN LATERAL unnest(p.ssids || p.old_ssids) AS h (ssid)
 	), held AS MATERIALIZED (
 		SELECT DISTINCT l.line_no FROM local l JOIN holder h ON h.ssid = l.ssid WHERE h.student_id <> l.found_id
 	), decision AS MATERIALIZED (
-		SELECT DISTINCT ON (d.student_id) d.student_id, d.decision, d.ssid, q.created_at
+		SELECT DISTINCT ON (d.student_id) d.student_id, d.decision, d.ssid, b.today AS requested_on
 		FROM calpads.match_decision d
 			JOIN calpads.match_session s ON s.session_id = d.session_id
-			JOIN calpads.ssid_request q ON q.request_id = s.request_id
+			JOIN calpads.extract_file f ON f.file_id = s.request_id
+			JOIN calpads.batch b ON b.batch_id = f.batch_id
 		ORDER BY d.student_id, d.decided_at DESC
 	), compared AS MATERIALIZED (
 		SELECT l.*, NOT calpads.same_name(l.last_name, l.sis_last_name) AS other_last,
@@ -16388,8 +16407,8 @@ AS $$
 				WHEN (c.reporting_lea = ANY ((SELECT calpads.our_leas())::text[])) IS NOT TRUE THEN 'other_lea'
 				WHEN c.local_key IN (SELECT o.local_key FROM dup_local o) THEN 'dup_local'
 				WHEN c.ssid IN (SELECT o.ssid FROM dup_ssid o) THEN 'dup_ssid'
-				WHEN c.line_no NOT IN (SELECT n.line_no FROM newest n) THEN 'older_enrollment'
 				WHEN c.found_id IS NULL OR cardinality(c.local_ids) > 1 THEN 'no_student'
+				WHEN c.line_no NOT IN (SELECT n.line_no FROM newest n) THEN 'older_enrollment'
 				WHEN c.ssid IN (SELECT o.retired_ssid FROM calpads.ssid_replacement_row o WHERE o.complaint IS NULL) THEN 'retired'
 				WHEN c.line_no IN (SELECT o.line_no FROM held o) THEN 'held_by_other'
 				WHEN (c.other_last OR c.other_first) AND (c.other_birth OR (c.other_gender AND c.other_birth_year) OR x.is_another)
@@ -16398,7 +16417,7 @@ AS $$
 				WHEN cardinality(c.ssids) = 1 AND t.replacement_ssid = c.ssid THEN 'replaced'
 				WHEN c.ssids <> '{}' THEN 'conflict'
 				WHEN d.decision = 'No Match' OR (d.decision = 'Select' AND d.ssid <> c.ssid) THEN 'unexpected'
-				WHEN d.decision = 'New SSID' AND c.ssid_created < calpads.california_time(d.created_at)::date THEN 'not_new'
+				WHEN d.decision = 'New SSID' AND c.ssid_created < d.requested_on THEN 'not_new'
 				WHEN c.other_last OR c.other_first OR c.other_birth OR c.other_gender THEN 'identity_warn'
 				ELSE 'ok'
 			END AS verdict
@@ -16678,6 +16697,23 @@ END;
 $$;
 COMMENT ON FUNCTION calpads.write_disability(bigint, integer[]) IS 'writes CSE.SWD = Y, and never anything else; gives the rows';
 
+-- CALPADS has made the SSIDs that were asked for: from now on the posted rows
+-- are known under their keys (calpads.ods_senr).  The files stay as they were.
+CREATE FUNCTION calpads.note_new_ssids(load_id bigint, applied timestamptz) RETURNS void
+	LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+AS $$
+	UPDATE calpads.extract_record e
+	SET ssid = r.ssid, key = concat_ws('^', split_part(e.key, '^', 1), r.ssid, split_part(e.key, '^', 3))
+	FROM calpads.ssid_update_row u
+		JOIN calpads.ssid_extract_row r ON r.student_id = u.student_id
+	WHERE e.file_id = u.file_id AND e.line_no = u.line_no AND e.ssid IS NULL AND u.decision = 'New SSID'
+		AND r.load_id = note_new_ssids.load_id AND r.applied_at = note_new_ssids.applied
+$$;
+COMMENT ON FUNCTION calpads.note_new_ssids(bigint, timestamptz) IS
+	'gives the New SSID rows of updated files the SSIDs that an update of the SIS took from an SSID extract at that moment';
+
 -- A request has done its work when somebody of it has an SSID after an updated
 -- file was made, or when nobody of it is without one.
 CREATE FUNCTION calpads.close_finished_requests(lea text) RETURNS bigint
@@ -16742,8 +16778,10 @@ DECLARE
 	closed bigint;
 	this_update CONSTANT timestamptz := clock_timestamp();
 BEGIN
-	PERFORM calpads.lock_ssids();
+	-- What CALPADS holds changes too; always SENR first.
 	loaded := calpads.find_ssid_load(load_id, 'ssid_extract');
+	PERFORM calpads.lock_process('SENR', loaded.lea);
+	PERFORM calpads.lock_ssids();
 	PERFORM calpads.lock_process('SSID', loaded.lea);
 	PERFORM calpads.review_before_update(load_id);
 	UPDATE calpads.ssid_extract_row r SET applied_at = this_update
@@ -16765,6 +16803,7 @@ BEGIN
 		INTO cse_rows
 	FROM calpads.ssid_extract_row r
 	WHERE r.load_id = apply_ssid_extract.load_id AND r.applied_at = this_update AND r.with_disabilities = 'Y';
+	PERFORM calpads.note_new_ssids(loaded.load_id, this_update);
 	closed := calpads.close_finished_requests(loaded.lea);
 	PERFORM calpads.queue_ssid_mail(format('CALPADS SSID update of LEA %s', loaded.lea),
 		format(E'SSID extract, load %s.\n\nRows written: STU %s, LAC %s, CSE %s.\nRequests closed: %s.\n\nRows of the file by verdict:\n%s\n',
@@ -16968,8 +17007,11 @@ DECLARE
 	loaded calpads.load;
 	stu_rows bigint;
 BEGIN
-	PERFORM calpads.lock_ssids();
+	-- What CALPADS holds changes too; always SENR first.
 	loaded := calpads.find_ssid_load(load_id, 'ssid_replacement');
+	PERFORM calpads.lock_process(p.process, loaded.lea)
+	FROM unnest(ARRAY['SENR', 'SPRG']) WITH ORDINALITY AS p (process, place);
+	PERFORM calpads.lock_ssids();
 	WITH judged AS MATERIALIZED (
 		SELECT v.* FROM calpads.replacement_verdicts(apply_ssid_replacement.load_id) v
 	), marked AS (
