@@ -4725,8 +4725,7 @@ AS $$
 	FROM calpads.last_records(former, true) r
 		CROSS JOIN fresh_window w
 		CROSS JOIN LATERAL calpads.senr_record(r.line) s
-		LEFT JOIN calpads.ssid_replacement m ON m.retired_ssid = s.ssid
-		LEFT JOIN calpads.senr_baseline b ON b.load_id = fresh AND b.ssid = coalesce(m.replacement_ssid, s.ssid)
+		LEFT JOIN calpads.senr_baseline b ON b.load_id = fresh AND b.ssid = split_part(r.key, '^', 2)
 			AND b.school_of_attendance = s.school_of_attendance
 			AND b.enrollment_start_date = s.enrollment_start_date
 	WHERE s.enrollment_start_date >= w.first_day
@@ -6226,15 +6225,19 @@ CREATE FUNCTION calpads.last_records(
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT DISTINCT ON (r.key) r.key, r.file_id, r.transaction_type, r.line
+	SELECT DISTINCT ON (k.key) k.key, r.file_id, r.transaction_type, r.line
 	FROM calpads.batch b
 		JOIN calpads.extract_file f ON f.batch_id = b.batch_id AND (f.status = 'Posted') = last_records.posted
-		JOIN calpads.extract_record r ON r.file_id = f.file_id
+		-- Without SSID: a new one was asked for and has not come yet.
+		JOIN calpads.extract_record r ON r.file_id = f.file_id AND r.ssid IS NOT NULL
+		LEFT JOIN calpads.ssid_replacement m ON m.retired_ssid = r.ssid
+		CROSS JOIN LATERAL (SELECT CASE WHEN m.retired_ssid IS NULL THEN r.key
+			ELSE regexp_replace(r.key, '^([^^]*\^)[^^]*', '\1' || m.replacement_ssid) COLLATE "C" END AS key) AS k
 	WHERE b.load_id = last_records.load_id
-	ORDER BY r.key, f.post_order DESC, f.file_id DESC
+	ORDER BY k.key, f.post_order DESC, f.file_id DESC
 $$;
 COMMENT ON FUNCTION calpads.last_records(bigint, boolean) IS
-	'of each key the last record of the files that were, or were not, posted over an ODS load';
+	'of each key the last record of the files that were, or were not, posted over an ODS load; keys under the SSIDs of now';
 
 CREATE FUNCTION calpads.senr_drift(
 	former bigint,
@@ -11598,18 +11601,23 @@ CREATE FUNCTION calpads.sinf_picture(loads bigint[], files bigint[])
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	WITH posted AS (
-		SELECT DISTINCT ON (t.load_id, r.key)
+		-- Replaced SSIDs count as their replacements, as in calpads.senr_picture().
+		SELECT DISTINCT ON (t.load_id, k.ssid, k.school_of_attendance, k.effective_start_date)
 			t.load_id,
-			r.ssid,
-			split_part(r.key, '^', 1) COLLATE "C" AS school_of_attendance,
-			to_date(split_part(r.key, '^', 3), 'YYYYMMDD') AS effective_start_date,
+			k.ssid,
+			k.school_of_attendance,
+			k.effective_start_date,
 			r.transaction_type,
 			r.line
 		FROM unnest(files) WITH ORDINALITY AS o (file_id, place)
 			JOIN calpads.extract_file f ON f.file_id = o.file_id
 			JOIN calpads.batch t ON t.batch_id = f.batch_id
 			JOIN calpads.extract_record r ON r.file_id = f.file_id
-		ORDER BY t.load_id, r.key, o.place DESC
+			LEFT JOIN calpads.ssid_replacement m ON m.retired_ssid = r.ssid
+			CROSS JOIN LATERAL (SELECT coalesce(m.replacement_ssid, r.ssid) AS ssid,
+				split_part(r.key, '^', 1) COLLATE "C" AS school_of_attendance,
+				to_date(split_part(r.key, '^', 3), 'YYYYMMDD') AS effective_start_date) AS k
+		ORDER BY t.load_id, k.ssid, k.school_of_attendance, k.effective_start_date, o.place DESC
 	)
 	SELECT
 		'SINF',
@@ -11620,7 +11628,7 @@ BEGIN ATOMIC
 		b.reporting_lea,
 		b.school_of_attendance,
 		b.academic_year_id,
-		b.ssid,
+		coalesce(m.replacement_ssid, b.ssid),
 		b.local_student_id,
 		b.student_legal_first_name,
 		b.student_legal_middle_name,
@@ -11656,13 +11664,22 @@ BEGIN ATOMIC
 		b.parent_guardian_2_last_name,
 		b.parent_guardian_2_highest_education_level_code,
 		b.load_id
-	FROM calpads.sinf_baseline b
+	FROM calpads.sinf_baseline b LEFT JOIN calpads.ssid_replacement m ON m.retired_ssid = b.ssid
 	WHERE b.load_id = ANY ((SELECT loads)::bigint[])
 		-- NOT IN for its hash table; no part of a key is null here.
-		AND (b.load_id, b.ssid, b.school_of_attendance, b.effective_start_date) NOT IN (
+		AND (b.load_id, coalesce(m.replacement_ssid, b.ssid), b.school_of_attendance, b.effective_start_date) NOT IN (
 			SELECT p.load_id, p.ssid, p.school_of_attendance, p.effective_start_date
 			FROM posted p
 			WHERE p.load_id IS NOT NULL)
+		AND (m.retired_ssid IS NULL OR (b.load_id, b.line_no) NOT IN (
+			SELECT o.load_id, o.line_no
+			FROM (SELECT n.load_id, n.line_no, row_number() OVER (PARTITION BY n.load_id,
+						coalesce(x.replacement_ssid, n.ssid), n.school_of_attendance, n.effective_start_date
+						ORDER BY x.retired_ssid IS NOT NULL, n.line_no) AS place
+				FROM calpads.sinf_baseline n LEFT JOIN calpads.ssid_replacement x ON x.retired_ssid = n.ssid
+				WHERE n.ssid IN (SELECT e.retired_ssid FROM calpads.ssid_replacement e
+					UNION ALL SELECT e.replacement_ssid FROM calpads.ssid_replacement e)) AS o
+			WHERE o.place > 1))
 	UNION ALL
 	SELECT
 		'SINF',
@@ -11673,7 +11690,7 @@ BEGIN ATOMIC
 		r.reporting_lea,
 		r.school_of_attendance,
 		r.academic_year_id,
-		r.ssid,
+		p.ssid,
 		r.local_student_id,
 		r.student_legal_first_name,
 		r.student_legal_middle_name,
@@ -14865,11 +14882,17 @@ CREATE FUNCTION calpads.ssid_header(layout text, cells text[]) RETURNS text[]
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT array_agg(coalesce(c.name, f.name) ORDER BY h.position)
-	FROM unnest(cells) WITH ORDINALITY AS h (cell, position)
-		LEFT JOIN calpads.ssid_column c ON c.layout = ssid_header.layout AND c.alias = calpads.column_alias(h.cell)
-		LEFT JOIN calpads.layout_field f ON f.layout = ssid_header.layout
-			AND calpads.column_alias(h.cell) IN (calpads.column_alias(f.name), calpads.column_alias(f.label))
+	WITH title AS (
+		SELECT h.position, f.name AS own_name, c.name AS other_name
+		FROM unnest(cells) WITH ORDINALITY AS h (cell, position)
+			LEFT JOIN calpads.ssid_column c ON c.layout = ssid_header.layout AND c.alias = calpads.column_alias(h.cell)
+			LEFT JOIN calpads.layout_field f ON f.layout = ssid_header.layout
+				AND calpads.column_alias(h.cell) IN (calpads.column_alias(f.name), calpads.column_alias(f.label))
+	)
+	-- A column with the layout's own name is the one that is meant.
+	SELECT array_agg(coalesce(t.own_name, CASE WHEN t.other_name NOT IN (SELECT o.own_name FROM title o WHERE o.own_name IS NOT NULL)
+		THEN t.other_name END) ORDER BY t.position)
+	FROM title t
 $$;
 COMMENT ON FUNCTION calpads.ssid_header(text, text[]) IS
 	'what each column of a header row holds: a field of the layout or a name of calpads.ssid_column; null: unknown';
@@ -15432,6 +15455,17 @@ BEGIN
 			DETAIL = format('Its first line does not name the columns %s.', missing),
 			HINT = 'The names can be in any order and case; others that CALPADS uses can be added to calpads.ssid_column.';
 	END IF;
+	SELECT string_agg(DISTINCT f.label, ', ') INTO missing
+	FROM unnest(header) AS h (name) JOIN calpads.layout_field f ON f.layout = 'ssid_match_result' AND f.name = h.name
+	GROUP BY f.name HAVING count(*) > 1
+	LIMIT 1;
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'bad_copy_file_format',
+			MESSAGE = format('the result "%s" has two columns for one field', name),
+			DETAIL = format('Field: %s.', missing),
+			HINT = 'Load the result as the Match Tool gave it.';
+	END IF;
 	SELECT r.line_no, r.complaint INTO bad FROM calpads.read_rows(name, content) r WHERE r.complaint IS NOT NULL LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION USING
@@ -15956,6 +15990,7 @@ BEGIN
 			MESSAGE = format('the SSID cannot be selected for student %s: %s', student, assessment.refusal),
 			HINT = CASE WHEN assessment.replacement_ssid IS NOT NULL
 				THEN 'calpads.match_candidate.replacement_ssid and calpads.retired_ssid have the one that stands for it now.'
+				WHEN NOT calpads.is_ssid(chosen) THEN 'A spreadsheet rewrites long numbers: load the result as the Match Tool gave it.'
 				ELSE 'No student may receive the SSID of another; if the SIS is wrong, mend STU.CID first.' END;
 	ELSIF EXISTS (SELECT FROM calpads.match_row m WHERE m.session_id = session AND m.student_id = student AND m.ssid = chosen) THEN
 		RETURN assessment.warnings;
@@ -16377,6 +16412,9 @@ AS $$
 			JOIN calpads.extract_file f ON f.file_id = s.request_id
 			JOIN calpads.batch b ON b.batch_id = f.batch_id
 		ORDER BY d.student_id, d.decided_at DESC
+	), promised AS MATERIALIZED (
+		SELECT DISTINCT l.line_no
+		FROM local l JOIN decision d ON d.decision = 'Select' AND d.ssid = l.ssid AND d.student_id <> l.found_id
 	), compared AS MATERIALIZED (
 		SELECT l.*, NOT calpads.same_name(l.last_name, l.sis_last_name) AS other_last,
 			NOT calpads.same_name(l.first_name, l.sis_first_name) AS other_first,
@@ -16401,7 +16439,7 @@ AS $$
 				CASE WHEN c.other_birth THEN 'birth date' END, CASE WHEN c.other_gender THEN 'gender' END) AS differs,
 			coalesce(x.has_twin, false) AS has_twin, c.confirmed_at IS NOT NULL AS is_confirmed,
 			(c.other_last::integer + c.other_first::integer) = 1 AND NOT c.other_birth AND NOT c.other_gender AS one_name_differs,
-			c.complaint, d.ssid AS decided_ssid,
+			c.complaint, c.line_no IN (SELECT o.line_no FROM promised o) AS is_promised,
 			CASE
 				WHEN c.complaint IS NOT NULL THEN 'bad_row'
 				WHEN (c.reporting_lea = ANY ((SELECT calpads.our_leas())::text[])) IS NOT TRUE THEN 'other_lea'
@@ -16416,7 +16454,8 @@ AS $$
 				WHEN c.ssids = ARRAY[c.ssid] THEN 'same'
 				WHEN cardinality(c.ssids) = 1 AND t.replacement_ssid = c.ssid THEN 'replaced'
 				WHEN c.ssids <> '{}' THEN 'conflict'
-				WHEN d.decision = 'No Match' OR (d.decision = 'Select' AND d.ssid <> c.ssid) THEN 'unexpected'
+				WHEN d.decision = 'No Match' OR (d.decision = 'Select' AND d.ssid <> c.ssid)
+					OR c.line_no IN (SELECT o.line_no FROM promised o) THEN 'unexpected'
 				WHEN d.decision = 'New SSID' AND c.ssid_created < d.requested_on THEN 'not_new'
 				WHEN c.other_last OR c.other_first OR c.other_birth OR c.other_gender THEN 'identity_warn'
 				ELSE 'ok'
@@ -16441,7 +16480,8 @@ AS $$
 			WHEN 'same' THEN 'The SIS has this SSID.'
 			WHEN 'replaced' THEN 'The SSID of the SIS was replaced by this one: use calpads.apply_ssid_replacement().'
 			WHEN 'conflict' THEN 'The SIS has another SSID' || CASE WHEN j.differs <> '' THEN format(', and not the same %s.', j.differs) ELSE '.' END
-			WHEN 'unexpected' THEN 'It is not what was decided in the match session.'
+			WHEN 'unexpected' THEN CASE WHEN j.is_promised THEN 'The SSID was selected for another student in the match session.'
+				ELSE 'It is not what was decided in the match session.' END
 			WHEN 'not_new' THEN 'A new SSID was asked for, but this one is older than the request.'
 			WHEN 'identity_warn' THEN format('The SIS has not the same %s%s.', j.differs,
 				CASE WHEN j.has_twin THEN ', and a student with the same birth date and last name' ELSE '' END)
@@ -16889,6 +16929,9 @@ AS $$
 			WHEN h.students > 1 OR h.students = 1 AND (c.students > 1 OR h.ssids > 1) THEN 'collision'
 			WHEN h.students = 1 AND p.student_id <> h.student_id THEN 'local_id_disagrees'
 			WHEN h.students = 1 THEN 'replace'
+			-- [proposal] One student had the retired SSID, and another has what stands for it.
+			WHEN EXISTS (SELECT FROM person x JOIN holder o ON o.ssid = r.final AND o.student_id <> x.student_id
+				WHERE r.retired_ssid = ANY (x.old_ssids)) THEN 'collision'
 			WHEN r.final IN (SELECT x.ssid FROM held x)
 				OR r.retired_ssid IN (SELECT unnest(x.old_ssids) FROM person x) THEN 'already_done'
 			ELSE 'not_found'

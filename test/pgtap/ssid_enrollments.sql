@@ -78,7 +78,25 @@ SELECT is(pg_temp.sent(), 'nothing', 'and that is no difference either');
 -- A newer ODS extract shows what is there.
 SELECT (calpads.load_ods('SENR', 'ods2.txt', pg_temp.ods())).rows_loaded \g /dev/null
 SELECT is(pg_temp.sent(), 'nothing', 'a newer load, which has them itself, makes no difference');
+SELECT is_empty('SELECT * FROM calpads.unseen_posting', 'and shows all that was posted, under the SSIDs of now');
+SELECT is_empty($$SELECT * FROM calpads.drift('SENR')$$, 'so nothing has drifted');
 SELECT throws_like('SELECT calpads.unpost_file(' || :updated || ')', 'file % belongs to a closed history', 'then the posting belongs to the past');
+
+-- The other checks of the SSID extract that keep a student from another's SSID.
+INSERT INTO sis.stu (sc, sn, id, ln, fn, bd, gn, bcu, gr, tg, del)
+SELECT 1, id, id, 'Other' || translate(id::text, '0123456789', 'abcdefghij'), 'First', DATE '2014-01-01' + id, 'F', 'US', 5, '', false FROM generate_series(201, 204) AS id;
+INSERT INTO sis.enr (id, sc, sn, yr, ed, gr, del) SELECT id, 1, id, '2025', '2025-08-20', 5, false FROM generate_series(201, 204) AS id;
+SELECT file_id AS request FROM calpads.create_ssid_request(keep => ARRAY[201, 202]) \gset
+SELECT calpads.load_match_result(base_name || '.csv', pg_temp.bytes('LocalID,SSID,Category,Score', '201,2000000201,Single Match,100', '202,,No Match,')) AS session
+FROM calpads.ssid_request WHERE request_id = :request \gset
+SELECT calpads.decide_match(:session, 201, 'Select', '2000000201') \g /dev/null
+SELECT (calpads.load_ssid_extract('SSID.txt', pg_temp.bytes('0761234^6101010^2000000201^202^Othercac^First^^F^20140722^20250820^05',
+	'0761234^6101010^2000000203^203^Othercad^First^^F^20140723^20240820^04', '0761234^6101010^2000000203^999^Othercad^First^^F^20140723^20250820^05'))).load_id AS load \gset
+SELECT results_eq(format('SELECT line_no, verdict FROM calpads.ssid_review WHERE load_id = %s ORDER BY line_no', :load),
+	$$VALUES (1::bigint, 'unexpected'), (2, 'ok'), (3, 'no_student')$$, 'an SSID that another student was promised; a local ID that nobody has does not stand against its SSID');
+SELECT (calpads.load_ssid_replacement('r.txt', pg_temp.bytes('0761234^^^4000000001^1000000103'))).load_id AS pairs \gset
+UPDATE sis.stu SET osi = '4000000001' WHERE id = 102;
+SELECT results_eq(format('SELECT verdict FROM calpads.replacement_review WHERE load_id = %s', :pairs), ARRAY['collision'], 'a retired SSID that one student had, and its replacement that another one has');
 
 SELECT * FROM finish();
 ROLLBACK;
