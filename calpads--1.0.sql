@@ -8488,26 +8488,40 @@ COMMENT ON FOREIGN DATA WRAPPER calpads_transport IS
 	'or private_key_file with key_passphrase. known_hosts, ca_file and private_key_file are paths on the database server, '
 	'and a superuser''s word';
 
-CREATE FUNCTION calpads.fetch_from_server(server text, file_name text) RETURNS bytea
+CREATE TYPE calpads.fetched_file AS (
+	content bytea,
+	changed_at timestamptz
+);
+COMMENT ON TYPE calpads.fetched_file IS
+	'a file that came from elsewhere: its bytes, and when its sender wrote it; null: nobody said';
+
+CREATE FUNCTION calpads.fetch_from_server(server text, file_name text) RETURNS calpads.fetched_file
 	LANGUAGE c VOLATILE STRICT
 	AS '$libdir/calpads_transport', 'calpads_fetch_from_server';
 COMMENT ON FUNCTION calpads.fetch_from_server(text, text) IS
 	'a file from an SFTP server of the wrapper calpads_transport, of which the caller needs USAGE and a user mapping; '
 	'a file that changes while it is looked at is refused (55006), one that is not there is undefined_file';
 
-CREATE FUNCTION calpads.fetch_from_folder(subfolder text, file_name text) RETURNS bytea
+CREATE FUNCTION calpads.fetch_from_folder(subfolder text, file_name text) RETURNS calpads.fetched_file
 	LANGUAGE c VOLATILE STRICT
 	AS 'MODULE_PATHNAME', 'calpads_fetch_from_folder';
 COMMENT ON FUNCTION calpads.fetch_from_folder(text, text) IS
 	'a file from a folder below the directory of the setting calpads.import_directory; needs pg_read_server_files; '
 	'links out of the directory, pipes and devices are refused';
 
-CREATE FUNCTION calpads.fetch_file(location text, file_name text) RETURNS bytea
+CREATE FUNCTION calpads.fetch_file_with_time(location text, file_name text) RETURNS calpads.fetched_file
 	LANGUAGE sql VOLATILE STRICT
 	SET search_path = pg_catalog, pg_temp
 	RETURN CASE WHEN starts_with(location, 'folder:')
 		THEN calpads.fetch_from_folder(substr(location, 8), file_name)
 		ELSE calpads.fetch_from_server(location, file_name) END;
+COMMENT ON FUNCTION calpads.fetch_file_with_time(text, text) IS
+	'what calpads.fetch_file() gives, and when the file was written';
+
+CREATE FUNCTION calpads.fetch_file(location text, file_name text) RETURNS bytea
+	LANGUAGE sql VOLATILE STRICT
+	SET search_path = pg_catalog, pg_temp
+	RETURN (calpads.fetch_file_with_time(location, file_name)).content;
 COMMENT ON FUNCTION calpads.fetch_file(text, text) IS
 	'a file to import: location is ''folder:'' and a folder below the directory of calpads.import_directory, or the name of an '
 	'SFTP server of the wrapper calpads_transport; a file that is not there is undefined_file (58P01)';
@@ -9004,7 +9018,10 @@ DECLARE
 BEGIN
 	CASE process
 		WHEN 'CASEMIS' THEN
-			SELECT to_jsonb(r) INTO result FROM calpads.casemis_run(profile) AS r;
+			SELECT to_jsonb(r) || jsonb_build_object('message',
+				(SELECT m.message FROM calpads.casemis_message m WHERE m.import_id = r.import_id AND m.severity = 'error'))
+			INTO result
+			FROM calpads.casemis_run(profile) AS r;
 		WHEN 'PROGRAMS' THEN
 			SELECT to_jsonb(r) INTO result FROM calpads.import_programs_scheduled(profile) AS r;
 		WHEN 'NIGHTLY' THEN
@@ -11121,7 +11138,7 @@ BEGIN
 		RETURN;
 	END IF;
 	UPDATE calpads.program_profile p SET end_announced_on = calpads.today() WHERE p.name = profile.name;
-	PERFORM calpads.queue_mail(profile.recipients,
+	PERFORM calpads.announce(coalesce(profile.recipients, '{}'),
 		format('Programs import %s %s on %s', profile.name, CASE WHEN calpads.today() > profile.last_day THEN 'ended' ELSE 'ends' END,
 			profile.last_day),
 		format(E'The last day of the programs import "%s" %s %s.\n\n%s\n', profile.name,
@@ -11138,7 +11155,7 @@ CREATE FUNCTION calpads.mail_program_import(profile calpads.program_profile, imp
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	PERFORM calpads.queue_mail(profile.recipients, format('Programs import %s: %s', profile.name, import.status),
+	PERFORM calpads.announce(coalesce(profile.recipients, '{}'), format('Programs import %s: %s', profile.name, import.status),
 		concat_ws(E'\n', format('Import %s of profile "%s": %s', import.import_id, profile.name, import.status), '',
 			(SELECT string_agg(format('%s: %s', c.name, c.value), E'\n' ORDER BY c.place)
 			FROM (VALUES (1, 'rows read', import.rows_read), (2, 'inserted', import.inserted), (3, 'updated', import.updated),
@@ -12771,6 +12788,7 @@ CREATE TABLE calpads.casemis_import_file (
 	file_name text NOT NULL,
 	size bigint NOT NULL,
 	sha256 text COLLATE "C" NOT NULL,
+	changed_at timestamptz,
 	layout text COLLATE "C",
 	encoding text,
 	has_header boolean,
@@ -12781,6 +12799,7 @@ CREATE TABLE calpads.casemis_import_file (
 COMMENT ON TABLE calpads.casemis_import_file IS 'the files of a run';
 COMMENT ON COLUMN calpads.casemis_import_file.size IS 'in bytes';
 COMMENT ON COLUMN calpads.casemis_import_file.sha256 IS 'SHA-256 of the bytes in hexadecimal digits, by which a stale file is noticed';
+COMMENT ON COLUMN calpads.casemis_import_file.changed_at IS 'when its sender wrote it; null: its bytes were given';
 COMMENT ON COLUMN calpads.casemis_import_file.layout IS 'layout by which it was read; null: it was not';
 COMMENT ON COLUMN calpads.casemis_import_file.encoding IS 'UTF8 or WIN1252, one for the whole file';
 COMMENT ON COLUMN calpads.casemis_import_file.columns IS
@@ -12998,16 +13017,18 @@ AS $$
 						'local_student_id', 'local_special_education_student_id')) AS keys
 				FROM calpads.casemis_fields(c.layout) d) AS f
 	), choice AS (
-		SELECT c.layout, true AS has_header, c.columns, 1 AS kind, -c.hits AS preference, c.rank
+		-- Without any of these a short header is not that of Table A.
+		SELECT c.layout, true AS has_header, c.columns, 1 AS kind, -c.hits AS preference,
+			c.layout = 'casemis_a' AND NOT c.columns && '{last_name,first_name,student_id,birthdate}' AS is_doubtful, c.rank
 		FROM counted c
 		WHERE c.has_header
 		UNION ALL
-		SELECT c.layout, false, c.fields, 2, 0, c.rank
+		SELECT c.layout, false, c.fields, 2, 0, false, c.rank
 		FROM counted c JOIN calpads.layout l ON l.name = c.layout
 		WHERE first_cells[1] IN (l.record_type, l.other_record_type)
 			OR c.layout = 'casemis_a' AND cardinality(first_cells) = cardinality(c.fields)
 	)
-	SELECT c.layout, c.has_header, c.columns FROM choice c ORDER BY c.kind, c.preference, c.rank LIMIT 1
+	SELECT c.layout, c.has_header, c.columns FROM choice c ORDER BY c.kind, c.preference, c.is_doubtful, c.rank LIMIT 1
 $$;
 COMMENT ON FUNCTION calpads.casemis_recognise(text, text, text, text[]) IS
 	'layout and columns of a file by its first record (wanted: only that layout; beside: layout of the students file); '
@@ -13031,6 +13052,9 @@ CREATE FUNCTION calpads.check_casemis_columns(file_name text, layout text, colum
 AS $$
 DECLARE
 	missing text[];
+	unknown text := (SELECT string_agg(c.name, ', ' ORDER BY c.place)
+		FROM unnest(columns) WITH ORDINALITY AS c (name, place)
+		WHERE c.name NOT IN (SELECT f.field FROM calpads.casemis_fields(layout) f));
 	persons text[] := ARRAY['ssid', 'student_id', 'local_student_id', 'local_special_education_student_id'];
 BEGIN
 	SELECT array_agg(upper(k)) INTO missing
@@ -13043,7 +13067,8 @@ BEGIN
 		RAISE EXCEPTION USING
 			ERRCODE = 'bad_copy_file_format',
 			MESSAGE = format('the header lacks %s', array_to_string(missing, ', ')),
-			DETAIL = format('File "%s" was taken for layout %s by its other columns.', file_name, layout),
+			DETAIL = format('File "%s" was taken for layout %s by its other columns.', file_name, layout)
+				|| coalesce(format(' Its unknown columns: %s.', unknown), ''),
 			HINT = 'Correct the name in the first line, or add it to calpads.casemis_header.';
 	END IF;
 END;
@@ -14085,8 +14110,8 @@ $$;
 COMMENT ON FUNCTION calpads.casemis_attachments(bigint) IS 'the reports of an import as attachments of a mail';
 
 -- Nothing of a student: no messages about single records, and the reason of a
--- failure only where it is about files, their transport or a table, because
--- other messages of the server quote values.
+-- failure only where it is about files, their transport, a table or a right,
+-- because the messages of other classes (22, 23, P0) quote values.
 CREATE FUNCTION calpads.casemis_mail_body(closed calpads.casemis_import) RETURNS text
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
@@ -14097,7 +14122,7 @@ AS $$
 		'',
 		CASE closed.status WHEN 'failed' THEN coalesce((SELECT format('Nothing was changed: %s.', concat_ws('. ', m.message, rtrim(m.detail, '.')))
 					FROM calpads.casemis_message m
-					WHERE m.import_id = closed.import_id AND m.sqlstate ~ '^(22P04|22021|55000|08|58)'),
+					WHERE m.import_id = closed.import_id AND m.sqlstate ~ '^(08|0A|22P04|22021|28|42|53|54|55|57|58|HV)'),
 				'Nothing was changed. The reason is in calpads.casemis_message.')
 			WHEN 'skipped' THEN 'Nothing was changed, because the files are those of the last import.' END,
 		format(E'Students matched: %s\nStudents unmatched: %s\nStudents duplicate: %s\nStudents with errors: %s',
@@ -14178,18 +14203,19 @@ $$;
 COMMENT ON FUNCTION calpads.check_casemis_content(calpads.casemis_profile, bytea, bytea) IS
 	'refuses a call from which it is not clear what to import';
 
-CREATE FUNCTION calpads.note_casemis_file(import_id bigint, file text, name text, content bytea) RETURNS void
+CREATE FUNCTION calpads.note_casemis_file(import_id bigint, file text, name text, fetched calpads.fetched_file) RETURNS void
 	LANGUAGE sql
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	INSERT INTO calpads.casemis_import_file (import_id, file, file_name, size, sha256)
-	SELECT note_casemis_file.import_id, note_casemis_file.file, name, octet_length(content), encode(sha256(content), 'hex')
-	WHERE content IS NOT NULL
+	INSERT INTO calpads.casemis_import_file (import_id, file, file_name, size, sha256, changed_at)
+	SELECT note_casemis_file.import_id, note_casemis_file.file, name, octet_length(fetched.content),
+		encode(sha256(fetched.content), 'hex'), fetched.changed_at
+	WHERE fetched.content IS NOT NULL
 $$;
-COMMENT ON FUNCTION calpads.note_casemis_file(bigint, text, text, bytea) IS 'records a file of a run; null: there is none';
+COMMENT ON FUNCTION calpads.note_casemis_file(bigint, text, text, calpads.fetched_file) IS 'records a file of a run; null: there is none';
 
 -- The services of an export that failed half-way are those of the day before:
--- what cannot be told from the time of a file is told from its bytes.
+-- told by the times of the files, and where there are none by their bytes.
 CREATE FUNCTION calpads.note_unchanged_files(import_id bigint, profile text) RETURNS boolean
 	LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp
@@ -14214,6 +14240,13 @@ BEGIN
 	FROM calpads.casemis_import_file f
 		LEFT JOIN calpads.casemis_import_file e ON e.import_id = last_import AND e.file = f.file
 	WHERE f.import_id = note_unchanged_files.import_id;
+	INSERT INTO calpads.casemis_message (import_id, severity, file, message, detail)
+	SELECT b.import_id, 'warning', 'services', 'the services file is older than the students file',
+		format('Services: %s, students: %s (California time).', calpads.california_time(b.changed_at)::timestamp(0),
+			calpads.california_time(a.changed_at)::timestamp(0))
+	FROM calpads.casemis_import_file a
+		JOIN calpads.casemis_import_file b ON b.import_id = a.import_id AND b.file = 'services' AND b.changed_at < a.changed_at
+	WHERE a.import_id = note_unchanged_files.import_id AND a.file = 'students';
 	IF fresh > 0 AND stale_services THEN
 		PERFORM calpads.casemis_warn(import_id, 'services', 'the students file is new, but the services file is that of the last import');
 	END IF;
@@ -14372,8 +14405,8 @@ $$;
 COMMENT ON FUNCTION calpads.forget_casemis_records(text, integer) IS
 	'deletes the records, but not the counts, of all runs of a profile before the newest so many';
 
-CREATE FUNCTION calpads.import_casemis(import_id bigint, own calpads.casemis_profile, students bytea, services bytea,
-	started_at timestamptz) RETURNS calpads.casemis_import
+CREATE FUNCTION calpads.import_casemis(import_id bigint, own calpads.casemis_profile, students calpads.fetched_file,
+	services calpads.fetched_file, started_at timestamptz) RETURNS calpads.casemis_import
 	LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -14385,7 +14418,7 @@ BEGIN
 	PERFORM calpads.note_casemis_file(import_id, 'services', own.services_file, services);
 	unchanged := calpads.note_unchanged_files(import_id, own.name);
 	IF NOT (unchanged AND own.skip_unchanged) THEN
-		PERFORM calpads.read_casemis_files(import_id, own, students, services);
+		PERFORM calpads.read_casemis_files(import_id, own, students.content, services.content);
 		PERFORM calpads.note_casemis_changes(import_id, own);
 		PERFORM calpads.write_casemis_changes(import_id, own);
 		PERFORM calpads.note_not_in_file(import_id);
@@ -14397,25 +14430,25 @@ BEGIN
 	RETURN closed;
 END;
 $$;
-COMMENT ON FUNCTION calpads.import_casemis(bigint, calpads.casemis_profile, bytea, bytea, timestamptz) IS
+COMMENT ON FUNCTION calpads.import_casemis(bigint, calpads.casemis_profile, calpads.fetched_file, calpads.fetched_file, timestamptz) IS
 	'imports files whose bytes are there; part of calpads.casemis_run()';
 
-CREATE FUNCTION calpads.casemis_students_wanted(own calpads.casemis_profile, students bytea) RETURNS bytea
+CREATE FUNCTION calpads.casemis_students_wanted(own calpads.casemis_profile, students bytea) RETURNS calpads.fetched_file
 	LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	IF students IS NULL THEN
-		RETURN calpads.fetch_file(own.location, own.students_file);
+		RETURN calpads.fetch_file_with_time(own.location, own.students_file);
 	END IF;
-	RETURN students;
+	RETURN ROW(students, NULL)::calpads.fetched_file;
 END;
 $$;
 COMMENT ON FUNCTION calpads.casemis_students_wanted(calpads.casemis_profile, bytea) IS
-	'the bytes of the students file of a run, fetched when they are not given';
+	'the students file of a run, fetched when its bytes are not given';
 
 CREATE FUNCTION calpads.casemis_services_wanted(import_id bigint, own calpads.casemis_profile, students_given boolean, services bytea)
-	RETURNS bytea
+	RETURNS calpads.fetched_file
 	LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -14429,13 +14462,13 @@ BEGIN
 	ELSIF services IS NULL AND students_given THEN
 		PERFORM calpads.casemis_warn(import_id, 'services', 'no services were given, so those of the SIS stay as they are');
 	ELSIF services IS NULL THEN
-		RETURN calpads.fetch_file(own.location, own.services_file);
+		RETURN calpads.fetch_file_with_time(own.location, own.services_file);
 	END IF;
-	RETURN services;
+	RETURN ROW(services, NULL)::calpads.fetched_file;
 END;
 $$;
 COMMENT ON FUNCTION calpads.casemis_services_wanted(bigint, calpads.casemis_profile, boolean, bytea) IS
-	'the bytes of the services file of a run, fetched when the students file was; null: services are not imported';
+	'the services file of a run, fetched when the students file was; null: services are not imported';
 
 /*
  * One run.  What goes wrong inside is undone as a whole and leaves a run with
@@ -14510,18 +14543,18 @@ DECLARE
 	own calpads.casemis_profile := calpads.find_casemis_profile(profile);
 	-- No run has this number.
 	preview CONSTANT bigint := 0;
-	students_content bytea;
-	services_content bytea;
+	students_file calpads.fetched_file;
+	services_file calpads.fetched_file;
 	closed calpads.casemis_import;
 BEGIN
 	PERFORM calpads.check_casemis_content(own, students, services);
 	PERFORM calpads.lock_process('CASEMIS', calpads.setting('sis_schema'));
 	BEGIN
-		students_content := calpads.casemis_students_wanted(own, students);
-		services_content := calpads.casemis_services_wanted(preview, own, students IS NOT NULL, services);
-		PERFORM calpads.note_casemis_file(preview, 'students', own.students_file, students_content);
-		PERFORM calpads.note_casemis_file(preview, 'services', own.services_file, services_content);
-		PERFORM calpads.read_casemis_files(preview, own, students_content, services_content);
+		students_file := calpads.casemis_students_wanted(own, students);
+		services_file := calpads.casemis_services_wanted(preview, own, students IS NOT NULL, services);
+		PERFORM calpads.note_casemis_file(preview, 'students', own.students_file, students_file);
+		PERFORM calpads.note_casemis_file(preview, 'services', own.services_file, services_file);
+		PERFORM calpads.read_casemis_files(preview, own, students_file.content, services_file.content);
 		PERFORM calpads.note_casemis_changes(preview, own);
 		RETURN QUERY
 			SELECT c.student_id, c.table_name::text, c.service, c.column_name, c.before, c.after

@@ -24,6 +24,7 @@ struct FileSource
 	int			file;			/* -1 = bytes in memory */
 	const char *bytes;
 	int64		size;
+	time_t		changed;
 	int64		position;		/* of the next byte in memory */
 };
 
@@ -81,6 +82,7 @@ file_source_open(const char *path)
 
 	source->name = pstrdup(path);
 	source->size = status.st_size;
+	source->changed = status.st_mtime;
 	return source;
 }
 
@@ -156,6 +158,12 @@ int64
 file_source_size(const FileSource *source)
 {
 	return source->size;
+}
+
+time_t
+file_source_changed(const FileSource *source)
+{
+	return source->changed;
 }
 
 const char *

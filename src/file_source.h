@@ -12,6 +12,8 @@
 
 #include "postgres.h"
 
+#include <time.h>
+
 typedef struct FileSource FileSource;
 
 /* Raises 42602 unless the path is absolute. */
@@ -42,6 +44,9 @@ extern void file_source_rewind(FileSource *source);
 
 /* Bytes in all, when it was opened. */
 extern int64 file_source_size(const FileSource *source);
+
+/* When a file of the server was changed last, as Unix time. */
+extern time_t file_source_changed(const FileSource *source);
 
 /* The path or the name it was opened by. */
 extern const char *file_source_name(const FileSource *source);

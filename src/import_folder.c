@@ -24,6 +24,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "fetched_file.h"
 #include "file_source.h"
 #include "plain_name.h"
 
@@ -159,7 +160,7 @@ read_all(FileSource *source, const char *name)
 	int64		length = 0;
 	bytea	   *content;
 
-	if (size > (int64) (MaxAllocSize - VARHDRSZ))
+	if (size > FETCHED_FILE_MAX_SIZE)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("file \"%s\" is larger than 1 GB", name)));
@@ -183,7 +184,7 @@ read_all(FileSource *source, const char *name)
 PG_FUNCTION_INFO_V1(calpads_fetch_from_folder);
 
 /*
- * calpads.fetch_from_folder(subfolder, file_name) → bytea
+ * calpads.fetch_from_folder(subfolder, file_name) → calpads.fetched_file
  *
  * Errors: 42501 no right to read files of the server, or a link out of the
  * directory; 42602 not a name; 58P01 no such file; 42809 no regular file;
@@ -197,6 +198,7 @@ calpads_fetch_from_folder(PG_FUNCTION_ARGS)
 	char	   *path;
 	FileSource *source;
 	bytea	   *content;
+	Datum		result;
 
 	check_subfolder(subfolder);
 	check_name(name);
@@ -210,6 +212,7 @@ calpads_fetch_from_folder(PG_FUNCTION_ARGS)
 	source = file_source_open(path);
 	wait_until_settled(path, name);
 	content = read_all(source, name);
+	result = fetched_file_datum(fcinfo, content, file_source_changed(source));
 	file_source_close(source);
-	PG_RETURN_BYTEA_P(content);
+	PG_RETURN_DATUM(result);
 }

@@ -16,6 +16,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "fetched_file.h"
 #include "plain_name.h"
 #include "transfer.h"
 
@@ -264,7 +265,7 @@ download(Transfer *transfer, const char *name, RemoteFile expected)
  * The file as the server has it.  It counts as whole when it stays the same
  * for some seconds, and is still the same after the transfer.
  */
-static void
+static RemoteFile
 fetch(Transfer *transfer, const char *name)
 {
 	RemoteFile	found = stat_file(transfer, name);
@@ -281,6 +282,7 @@ fetch(Transfer *transfer, const char *name)
 	}
 	download(transfer, name, found);
 	check_unchanged(transfer, name, found, stat_file(transfer, name));
+	return found;
 }
 
 static void
@@ -298,7 +300,7 @@ check_name(const char *name)
 PG_FUNCTION_INFO_V1(calpads_fetch_from_server);
 
 /*
- * calpads.fetch_from_server(server, file_name) → bytea
+ * calpads.fetch_from_server(server, file_name) → calpads.fetched_file
  *
  * Errors: 42602 not a name; 58P01 no such file; 55006 still being written;
  * 54000 larger than max_size; 08001 no connection, or an unknown host key;
@@ -311,6 +313,7 @@ calpads_fetch_from_server(PG_FUNCTION_ARGS)
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	TransportServer *server;
 	Transfer   *transfer;
+	RemoteFile	found;
 	bytea	   *content;
 
 	check_name(name);
@@ -321,12 +324,12 @@ calpads_fetch_from_server(PG_FUNCTION_ARGS)
 	set_login(transfer);
 	set_host_check(transfer);
 	copy_progress_start(InvalidOid, PROGRESS_COPY_COMMAND_FROM, PROGRESS_COPY_TYPE_CALLBACK, 0);
-	fetch(transfer, name);
+	found = fetch(transfer, name);
 	copy_progress_end();
 
 	content = palloc(VARHDRSZ + transfer->size);
 	SET_VARSIZE(content, VARHDRSZ + transfer->size);
 	memcpy(VARDATA(content), transfer->bytes, transfer->size);
 	transfer_end(transfer);
-	PG_RETURN_BYTEA_P(content);
+	PG_RETURN_DATUM(fetched_file_datum(fcinfo, content, (time_t) found.changed));
 }

@@ -22,7 +22,7 @@ say_what_is_missing(void)
 
 PG_FUNCTION_INFO_V1(calpads_fetch_from_server);
 
-/* calpads.fetch_from_server(server, file_name) → bytea: 0A000 */
+/* calpads.fetch_from_server(server, file_name) → calpads.fetched_file: 0A000 */
 Datum
 calpads_fetch_from_server(PG_FUNCTION_ARGS)
 {
