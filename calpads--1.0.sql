@@ -9018,10 +9018,10 @@ DECLARE
 BEGIN
 	CASE process
 		WHEN 'CASEMIS' THEN
-			SELECT to_jsonb(r) || jsonb_build_object('message',
-				(SELECT m.message FROM calpads.casemis_message m WHERE m.import_id = r.import_id AND m.severity = 'error'))
-			INTO result
-			FROM calpads.casemis_run(profile) AS r;
+			SELECT to_jsonb(r) INTO result FROM calpads.casemis_run(profile) AS r;
+			-- A statement of its own, which sees what the run has written.
+			result := result || jsonb_build_object('message', (SELECT m.message FROM calpads.casemis_message m
+				WHERE m.import_id = (result ->> 'import_id')::bigint AND m.severity = 'error'));
 		WHEN 'PROGRAMS' THEN
 			SELECT to_jsonb(r) INTO result FROM calpads.import_programs_scheduled(profile) AS r;
 		WHEN 'NIGHTLY' THEN
