@@ -13312,6 +13312,123 @@ END;
 $$;
 COMMENT ON FUNCTION calpads.warn_of_codes(calpads.casemis_import_file) IS 'logs the values that are not in their incomplete code sets';
 
+-- What CALPADS itself would refuse (spec/casemis.md section 10) only warns here:
+-- the import serves the SIS.
+CREATE FUNCTION calpads.casemis_rules(layout text, columns text[], OUT rule text, OUT complaint text, OUT condition text) RETURNS SETOF record
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH rule (layout, rule, complaint, fields, condition) AS (
+		VALUES
+			('sped', 'SPED0003, SPED0004', 'the code of a nonpublic school goes with school 0000001, and only with it',
+				'{school_of_attendance,school_of_attendance_nps}'::text[], $sql$(coalesce(%1$s, '') = '0000001') <> (%2$s IS NOT NULL)$sql$),
+			('sped', 'SPED0331', 'an amendment date goes with plan types 100, 150 and 200',
+				'{education_plan_amendment_date,education_plan_type_code}', $sql$%1$s IS NOT NULL AND coalesce(%2$s, '') NOT IN ('100', '150', '200')$sql$),
+			('ssrv', 'SSRV0004', 'the code of a nonpublic school goes with school 0000001, and only with it',
+				'{school_of_attendance,school_of_attendance_nps}', $sql$(coalesce(%1$s, '') = '0000001') <> (%2$s IS NOT NULL)$sql$),
+			('ssrv', 'SSRV0327, SSRV0328', 'the identifier of a nonpublic agency goes with provider 400, and only with it',
+				'{special_education_service_provider_code,nonpublic_agency_identifier_npa}',
+				$sql$(coalesce(%1$s, '') = '400') <> (%2$s IS NOT NULL)$sql$),
+			('ssrv', 'SSRV0329', 'frequency and duration go together',
+				'{service_frequency_code,service_duration}', 'num_nonnulls(%1$s, %2$s) = 1'),
+			('ssrv', 'SSRV0330', 'the duration is less than 10 minutes',
+				'{service_duration}', $sql$CASE WHEN %1$s ~ '^[0-9]+$' THEN %1$s::numeric < 10 END$sql$)
+	), pair (name, fields) AS (
+		VALUES
+			('sped_meeting_type_plan_type', '{special_education_meeting_type_code,education_plan_type_code}'::text[]),
+			('sped_meeting_type_meeting_delay', '{special_education_meeting_type_code,meeting_delay_code}'),
+			('sped_plan_type_program_setting', '{education_plan_type_code,special_education_program_setting_code}'),
+			('sped_plan_type_exit_reason', '{education_plan_type_code,special_education_program_exit_reason_code}')
+	)
+	SELECT r.rule, r.complaint, format(r.condition, calpads.casemis_cell(columns, r.fields[1]), calpads.casemis_cell(columns, r.fields[2]))
+	FROM rule r
+	WHERE r.layout = casemis_rules.layout AND r.fields <@ columns
+	UNION ALL
+	SELECT 'valid combinations', format('%s and %s do not go together', upper(p.fields[1]), upper(p.fields[2])),
+		format('%s || ''^'' || %s <> ALL (%L)', calpads.casemis_cell(columns, p.fields[1]), calpads.casemis_cell(columns, p.fields[2]), c.pairs)
+	FROM pair p
+		CROSS JOIN LATERAL (SELECT array_agg(v.code1 || '^' || v.code2) AS pairs FROM calpads.valid_combination v WHERE v.name = p.name) AS c
+	WHERE casemis_rules.layout = 'sped' AND p.fields <@ columns
+$$;
+COMMENT ON FUNCTION calpads.casemis_rules(text, text[]) IS
+	'CALPADS'' rules for the records of a file that has their columns, each with the SQL condition under which a record r breaks it';
+
+-- A row for each rule, however many records break it.
+CREATE FUNCTION calpads.warn_of_rules(read calpads.casemis_import_file) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	cases text;
+	some_broken text;
+BEGIN
+	SELECT string_agg(format('(%L, %s)', u.rule || ': ' || u.complaint, u.condition), ', '), string_agg(format('(%s)', u.condition), ' OR ')
+		INTO cases, some_broken
+	FROM calpads.casemis_rules(read.layout, read.columns) u;
+	IF cases IS NULL THEN
+		RETURN;
+	END IF;
+	EXECUTE format($query$
+		INSERT INTO calpads.casemis_message (import_id, severity, file, record_no, message, detail)
+		SELECT $1, 'warning', $2, min(r.record_no), v.message, format('%%s records.', count(*))
+		FROM calpads.casemis_record r
+			CROSS JOIN LATERAL (VALUES %s) AS v (message, is_broken)
+		WHERE r.import_id = $1 AND r.file = $2 AND r.outcome IS NULL AND (%s) AND v.is_broken
+		GROUP BY v.message
+		ORDER BY min(r.record_no), v.message COLLATE "C"$query$, cases, some_broken)
+	USING read.import_id, read.file;
+END;
+$$;
+COMMENT ON FUNCTION calpads.warn_of_rules(calpads.casemis_import_file) IS 'logs which of CALPADS'' rules the records of a file break, and how many do';
+
+-- SSRV joins SPED by three fields; meetings of type 40 need no services.
+CREATE FUNCTION calpads.warn_of_meetings(students calpads.casemis_import_file, services calpads.casemis_import_file) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+AS $$
+DECLARE
+	meeting CONSTANT text := 'student_special_education_meeting_or_amendment_identifier';
+	a text[] := students.columns;
+	b text[] := services.columns;
+BEGIN
+	IF students.layout <> 'sped' OR services.layout <> 'ssrv' OR NOT ARRAY['ssid', 'reporting_lea', meeting] <@ a
+			OR NOT ARRAY['ssid', 'reporting_lea', meeting] <@ b THEN
+		RETURN;
+	END IF;
+	EXECUTE format($query$
+		WITH student AS MATERIALIZED (
+			SELECT r.record_no, concat_ws('^', %1$s, %2$s, %3$s) AS key,
+				coalesce(%4$s IN ('10', '15', '20') AND %5$s IN ('100', '150', '200'), false) AS is_served
+			FROM calpads.casemis_record r
+			WHERE r.import_id = $1 AND r.file = 'students' AND r.outcome <> 'skipped'
+		), service AS MATERIALIZED (
+			SELECT r.record_no, concat_ws('^', %6$s, %7$s, %8$s) AS key
+			FROM calpads.casemis_record r
+			WHERE r.import_id = $1 AND r.file = 'services' AND r.outcome <> 'skipped'
+		), message (file, record_no, message) AS (
+			SELECT 'services', b.record_no, 'SSID, reporting LEA and meeting are those of no record of the students file'
+			FROM service b
+			WHERE NOT EXISTS (SELECT FROM student a WHERE a.key = b.key)
+			UNION ALL
+			SELECT 'students', a.record_no, 'a meeting of type 10, 15 or 20 with plan type 100, 150 or 200 has no services'
+			FROM student a
+			WHERE a.is_served AND NOT EXISTS (SELECT FROM service b WHERE b.key = a.key)
+		)
+		INSERT INTO calpads.casemis_message (import_id, severity, file, record_no, message, detail)
+		SELECT $1, 'warning', m.file, min(m.record_no), m.message, format('%%s records.', count(*))
+		FROM message m
+		GROUP BY m.file, m.message
+		ORDER BY m.file$query$,
+		calpads.casemis_cell(a, 'ssid'), calpads.casemis_cell(a, 'reporting_lea'), calpads.casemis_cell(a, meeting),
+		calpads.casemis_cell(a, 'special_education_meeting_type_code'), calpads.casemis_cell(a, 'education_plan_type_code'),
+		calpads.casemis_cell(b, 'ssid'), calpads.casemis_cell(b, 'reporting_lea'), calpads.casemis_cell(b, meeting))
+	USING students.import_id;
+END;
+$$;
+COMMENT ON FUNCTION calpads.warn_of_meetings(calpads.casemis_import_file, calpads.casemis_import_file) IS
+	'logs SSRV records without their SPED record, and SPED records that lack their services';
+
 CREATE FUNCTION calpads.read_casemis_file(import_id bigint, file text, own calpads.casemis_profile, content bytea)
 	RETURNS calpads.casemis_import_file
 	LANGUAGE plpgsql
@@ -13348,6 +13465,7 @@ BEGIN
 	PERFORM calpads.warn_of_columns(read);
 	PERFORM calpads.store_casemis_records(read, content, own.skip_unserved);
 	PERFORM calpads.warn_of_codes(read);
+	PERFORM calpads.warn_of_rules(read);
 	RETURN read;
 END;
 $$;
@@ -13601,6 +13719,24 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION calpads.check_sis_writable(regclass) IS 'refuses a SIS table that takes no changes';
+
+-- Said before anything is read, and what would help.
+CREATE FUNCTION calpads.check_sis_rights(relation regclass, VARIADIC rights text[]) RETURNS void
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF EXISTS (SELECT FROM unnest(rights) AS r
+			WHERE NOT CASE r WHEN 'DELETE' THEN has_table_privilege(relation, r) ELSE has_any_column_privilege(relation, r) END) THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'insufficient_privilege',
+			MESSAGE = format('permission denied for table %s', relation),
+			DETAIL = format('Role "%s" needs %s on it.', current_user, array_to_string(rights, ', ')),
+			HINT = format('GRANT %s ON %s TO %I', array_to_string(rights, ', '), relation, current_user);
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION calpads.check_sis_rights(regclass, text[]) IS 'refuses a role that may not write a SIS table, and says which rights it needs';
 
 CREATE FUNCTION calpads.casemis_condition(name text, columns text[]) RETURNS text
 	LANGUAGE sql IMMUTABLE
@@ -14291,6 +14427,7 @@ CREATE FUNCTION calpads.read_casemis_files(import_id bigint, own calpads.casemis
 AS $$
 DECLARE
 	read calpads.casemis_import_file;
+	students_file calpads.casemis_import_file;
 BEGIN
 	read := calpads.read_casemis_file(import_id, 'students', own, students);
 	PERFORM calpads.skip_older_records(read);
@@ -14300,8 +14437,10 @@ BEGIN
 		PERFORM calpads.casemis_warn(import_id, 'students', 'the students file has no records');
 	END IF;
 	IF services IS NOT NULL THEN
+		students_file := read;
 		read := calpads.read_casemis_file(import_id, 'services', own, services);
 		PERFORM calpads.match_casemis_services(read);
+		PERFORM calpads.warn_of_meetings(students_file, read);
 	END IF;
 	INSERT INTO calpads.casemis_message (import_id, severity, file, message, detail)
 	SELECT r.import_id, 'warning', r.file, 'records were passed over: ' || r.reason, format('%s records', count(*))
@@ -14418,6 +14557,10 @@ BEGIN
 	PERFORM calpads.note_casemis_file(import_id, 'services', own.services_file, services);
 	unchanged := calpads.note_unchanged_files(import_id, own.name);
 	IF NOT (unchanged AND own.skip_unchanged) THEN
+		PERFORM calpads.check_sis_rights(calpads.sis_table_name(NULL, 'cse')::regclass, 'SELECT', 'INSERT', 'UPDATE');
+		IF services.content IS NOT NULL THEN
+			PERFORM calpads.check_sis_rights(calpads.sis_table_name(NULL, 'csv')::regclass, 'SELECT', 'INSERT', 'DELETE');
+		END IF;
 		PERFORM calpads.read_casemis_files(import_id, own, students.content, services.content);
 		PERFORM calpads.note_casemis_changes(import_id, own);
 		PERFORM calpads.write_casemis_changes(import_id, own);

@@ -296,6 +296,29 @@ SELECT is((SELECT string_agg(concat_ws(' ', id, xd, xr), ', ' ORDER BY id) FROM 
 SELECT calpads.casemis_run('students', pg_temp.bytes('SSID,Meeting Date,Evaluation Type Code,Plan Review Indicator', '1000000001,20170901,,Y', '1000000002,20171001,40,N')) \g /dev/null
 SELECT is((SELECT string_agg(concat_ws(' ', id, li, la), ', ' ORDER BY id) FROM sis.cse), '1 2017-09-01, 2 2017-10-01', 'a review goes to LI, a reevaluation to LA');
 
+-- What CALPADS would refuse: only a warning.
+SELECT pg_temp.clear(), pg_temp.student(1), pg_temp.student(2), pg_temp.student(3) \g /dev/null
+SELECT calpads.casemis_run('both', pg_temp.bytes('Reporting LEA,SSID,School of Attendance,School of Attendance NPS,Meeting Identifier,Education Plan Type Code,Education Plan Amendment Date,Special Education Meeting Type Code,Special Education Program Setting Code',
+	'1975713,1000000001,0000001,,M1,100,20170901,20,400', '1975713,1000000002,6000001,1234567,M2,700,20170901,10,400', '1975713,1000000003,6000001,,M3,100,,40,'),
+	pg_temp.bytes('Reporting LEA,SSID,Meeting Identifier,Service Code,Provider,Nonpublic Agency Identifier (NPA),Frequency,Duration',
+	'1975713,1000000001,M1,330,400,7654321,20,30', '1975713,1000000001,M9,330,100,7654321,20,', '1975713,1000000002,M2,415,400,,20,5')) \g /dev/null
+SELECT is((SELECT string_agg(concat_ws(' ', file, record_no, message, '-', detail), E'\n' ORDER BY message_no) FROM calpads.casemis_message
+		WHERE import_id = pg_temp.last_import() AND message ~ '^(SPED|SSRV|valid|SSID|a meeting)'),
+	E'students 1 SPED0003, SPED0004: the code of a nonpublic school goes with school 0000001, and only with it - 2 records.\n'
+	'students 2 SPED0331: an amendment date goes with plan types 100, 150 and 200 - 1 records.\n'
+	'students 2 valid combinations: EDUCATION_PLAN_TYPE_CODE and SPECIAL_EDUCATION_PROGRAM_SETTING_CODE do not go together - 1 records.\n'
+	'services 2 SSRV0327, SSRV0328: the identifier of a nonpublic agency goes with provider 400, and only with it - 2 records.\n'
+	'services 2 SSRV0329: frequency and duration go together - 1 records.\n'
+	'services 3 SSRV0330: the duration is less than 10 minutes - 1 records.\n'
+	'services 2 SSID, reporting LEA and meeting are those of no record of the students file - 1 records.', 'rules of CALPADS');
+SELECT is(pg_temp.counts(), 'succeeded 3 3 0 0 0 / 3 3 0 0', 'and all are imported');
+SELECT calpads.casemis_run('both', pg_temp.bytes('Reporting LEA,SSID,Meeting Identifier,Education Plan Type Code,Special Education Meeting Type Code', '1975713,1000000001,M1,100,20', '1975713,1000000002,M2,100,40'),
+	pg_temp.bytes('Reporting LEA,SSID,Meeting Identifier,Service Code', '1975713,1000000002,M2,330')) \g /dev/null
+SELECT matches(pg_temp.warnings(), '1 a meeting of type 10, 15 or 20 with plan type 100, 150 or 200 has no services', 'a served meeting without services');
+SELECT calpads.casemis_run('students', pg_temp.bytes('SSID,DISABILITY1', '1000000001,290')) \g /dev/null
+SELECT is((SELECT layout FROM calpads.casemis_import_file WHERE import_id = pg_temp.last_import()), 'sped', 'a short header without a name is no Table A');
+SELECT is((SELECT di FROM sis.cse WHERE id = 1), '290', 'and is imported');
+
 -- Stale files, mail, failures --------------------------------------------------------------
 
 SELECT pg_temp.clear(), pg_temp.student(1) \g /dev/null
@@ -334,6 +357,28 @@ SELECT matches(pg_temp.warnings(), 'the services were not imported, because the 
 UPDATE calpads.casemis_profile SET recipients = ARRAY[E'a@example.org\r\nBcc: b@example.org'] WHERE name = 'mail';
 SELECT is((SELECT status FROM pg_temp.example e, calpads.casemis_run('mail', e.students, e.services)), 'succeeded', 'a mail that is refused does not stop the import');
 SELECT matches(pg_temp.warnings(), 'the mail was not queued', 'but is logged');
+
+-- Rights: one sentence, before anything is read, in the mail too.
+CREATE ROLE casemis_operator;
+SELECT count(*) FROM calpads.grant_access('casemis_operator', 'operator') \g /dev/null
+REVOKE ALL ON sis.cse, sis.csv FROM casemis_operator;
+GRANT USAGE ON SCHEMA sis TO casemis_operator;
+GRANT SELECT ON ALL TABLES IN SCHEMA sis TO casemis_operator;
+UPDATE calpads.casemis_profile SET recipients = '{a@example.org}', services = true WHERE name = 'mail';
+SELECT students AS a, services AS b FROM pg_temp.example \gset
+SET LOCAL ROLE casemis_operator;
+SELECT status AS operator_status FROM calpads.casemis_run('mail', :'a', :'b') \gset
+RESET ROLE;
+SELECT is(:'operator_status'::text, 'failed', 'an operator without rights on CSE');
+SELECT is((SELECT concat_ws('; ', sqlstate, message, detail, hint) FROM calpads.casemis_message WHERE import_id = pg_temp.last_import()),
+	'42501; permission denied for table sis.cse; Role "casemis_operator" needs SELECT, INSERT, UPDATE on it.; GRANT SELECT, INSERT, UPDATE ON sis.cse TO casemis_operator', 'is told what is needed');
+SELECT matches((SELECT body FROM calpads.mail ORDER BY mail_id DESC LIMIT 1), 'Nothing was changed: permission denied for table sis.cse', 'the mail says so');
+GRANT SELECT, INSERT, UPDATE ON sis.cse TO casemis_operator;
+GRANT SELECT, INSERT, DELETE ON sis.csv TO casemis_operator;
+SET LOCAL ROLE casemis_operator;
+SELECT status AS operator_status FROM calpads.casemis_run('mail', :'a', :'b') \gset
+RESET ROLE;
+SELECT is(:'operator_status'::text, 'succeeded', 'and those rights are enough');
 
 SELECT throws_ok('SELECT calpads.casemis_run(''nobody'')', '42704', NULL, 'a profile has to be there');
 SELECT throws_ok('SELECT calpads.casemis_run(NULL)', '42704', NULL, 'also not null');

@@ -193,7 +193,13 @@ is(outcome("SELECT string_agg(concat_ws(' ', cd, dt), ', ' ORDER BY dt, cd) FROM
 is(outcome("SELECT cd FROM sis.csv WHERE id = 3"), '425', 'who is not in the services file keeps the services');
 mails();
 
-# ---- a server that is not there, a file that is not there ----
+# ---- services from the day before, a file that is not there, a wrong password ----
+
+utime time - 86400, time - 86400, "$folder/files/tableB.csv";
+next_night('tableA.csv', 'tableB.csv');
+outcome('CALL calpads.dispatch()');
+like(body_of((mails())[0]), qr/^Warning: services: the services file is older than the students file: Services: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d, students: /m,
+	'services that are older than the students are noticed');
 
 next_night('tableA.csv', 'missing.csv');
 outcome('CALL calpads.dispatch()');
