@@ -22,6 +22,7 @@ struct FileSource
 {
 	const char *name;
 	int			file;			/* -1 = bytes in memory */
+	bool		is_transient;	/* opened by OpenTransientFile */
 	const char *bytes;
 	int64		size;
 	time_t		changed;
@@ -59,13 +60,28 @@ check_regular_file(const char *path, const struct stat *status)
 				 errhint("Pipes and devices cannot be read; save the file to disk first.")));
 }
 
+void
+file_source_look(FileSource *source)
+{
+	struct stat status;
+
+	if (fstat(source->file, &status) != 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not stat file \"%s\": %m", source->name)));
+	check_regular_file(source->name, &status);
+	source->size = status.st_size;
+	source->changed = status.st_mtime;
+}
+
 FileSource *
 file_source_open(const char *path)
 {
 	FileSource *source = palloc0(sizeof(FileSource));
-	struct stat status;
 
 	file_source_check_path(path);
+	source->name = pstrdup(path);
+	source->is_transient = true;
 
 	/* A pipe that nobody writes to would block the opening, so do not wait. */
 	source->file = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
@@ -74,15 +90,68 @@ file_source_open(const char *path)
 				(errcode_for_file_access(),
 				 errmsg("could not open file \"%s\" for reading: %m", path),
 				 errhint("The file must be on the server, where the server's user can read it.")));
-	if (fstat(source->file, &status) != 0)
+	file_source_look(source);
+	return source;
+}
+
+/* A folder that may be entered need not be readable. */
+#ifdef O_PATH
+#define FOLDER_FLAGS (O_PATH | O_DIRECTORY | O_CLOEXEC)
+#else
+#define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+#endif
+
+/* Raises nothing, so that no descriptor is lost; -1 with errno.  Cuts parts into pieces. */
+static int
+open_without_links(const char *directory, char *parts)
+{
+	char	   *rest = NULL;
+	int			at = open(directory, FOLDER_FLAGS);
+	int			saved_errno;
+
+	for (char *part = strtok_r(parts, "/", &rest); part != NULL && at >= 0;)
+	{
+		char	   *next = strtok_r(NULL, "/", &rest);
+		int			folder = at;
+
+		/* A pipe that nobody writes to would block the opening, so do not wait. */
+		at = openat(folder, part, O_NOFOLLOW | (next != NULL ? FOLDER_FLAGS : O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+		saved_errno = errno;
+		close(folder);
+		errno = saved_errno;
+		part = next;
+	}
+	return at;
+}
+
+static void
+close_with_context(void *context)
+{
+	FileSource *source = context;
+
+	if (source->file >= 0)
+		close(source->file);
+	source->file = -1;
+}
+
+FileSource *
+file_source_open_below(const char *directory, const char *path)
+{
+	FileSource *source = palloc0(sizeof(FileSource));
+	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
+	char	   *parts = pstrdup(path + strlen(directory));
+
+	source->file = -1;
+	source->name = pstrdup(path);
+	callback->func = close_with_context;
+	callback->arg = source;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
+	source->file = open_without_links(directory, parts);
+	if (source->file < 0)
 		ereport(ERROR,
 				(errcode_for_file_access(),
-				 errmsg("could not stat file \"%s\": %m", path)));
-	check_regular_file(path, &status);
-
-	source->name = pstrdup(path);
-	source->size = status.st_size;
-	source->changed = status.st_mtime;
+				 errmsg("could not open file \"%s\" for reading: %m", path)));
+	file_source_look(source);
 	return source;
 }
 
@@ -175,7 +244,7 @@ file_source_name(const FileSource *source)
 void
 file_source_close(FileSource *source)
 {
-	if (source->file >= 0 && CloseTransientFile(source->file) != 0)
+	if (source->file >= 0 && (source->is_transient ? CloseTransientFile(source->file) : close(source->file)) != 0)
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not close file \"%s\": %m", source->name)));

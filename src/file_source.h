@@ -30,6 +30,15 @@ extern bool file_source_permitted(void);
  */
 extern FileSource *file_source_open(const char *path);
 
+/*
+ * The same for a file somewhere below a directory, without following any link
+ * on the way from there: whoever can write below the directory cannot lead out
+ * of it, not even by swapping a folder for a link at the right moment.  path
+ * continues the directory's path.  The file is closed with the current memory
+ * context at the latest.
+ */
+extern FileSource *file_source_open_below(const char *directory, const char *path);
+
 /* The same with the check: 42501 unless the current user may read such files. */
 extern FileSource *file_source_open_as_user(const char *path);
 
@@ -42,10 +51,13 @@ extern size_t file_source_read(void *context, char *buffer, size_t size);
 /* Starts again at the first byte. */
 extern void file_source_rewind(FileSource *source);
 
-/* Bytes in all, when it was opened. */
+/* Bytes in all, when it was opened or looked at. */
 extern int64 file_source_size(const FileSource *source);
 
-/* When a file of the server was changed last, as Unix time. */
+/* Size and time of change of an open file of the server, as they are now. */
+extern void file_source_look(FileSource *source);
+
+/* When a file of the server was changed last, as Unix time; when it was opened, or looked at. */
 extern time_t file_source_changed(const FileSource *source);
 
 /* The path or the name it was opened by. */

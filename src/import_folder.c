@@ -12,7 +12,6 @@
 
 #include <limits.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "fmgr.h"
@@ -97,8 +96,8 @@ is_below(const char *path, const char *directory)
 		(path[length] == '/' || path[length] == '\0' || directory[length - 1] == '/');
 }
 
-static char *
-find_file(const char *subfolder, const char *name)
+static FileSource *
+open_file(const char *subfolder, const char *name)
 {
 	char	   *directory = import_directory();
 	char	   *path = psprintf("%s/%s/%s", directory, subfolder, name);
@@ -109,16 +108,7 @@ find_file(const char *subfolder, const char *name)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("file \"%s\" in \"folder:%s\" is a link to another place", name, subfolder),
 				 errdetail("Only files below the directory of the setting calpads.import_directory are read.")));
-	return real;
-}
-
-static void
-read_status(const char *path, struct stat *status)
-{
-	if (stat(path, status) != 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not stat file \"%s\": %m", path)));
+	return file_source_open_below(directory, real);
 }
 
 /*
@@ -126,14 +116,13 @@ read_status(const char *path, struct stat *status)
  * looked at again after that moment; one from yesterday is taken at once.
  */
 static void
-wait_until_settled(const char *path, const char *name)
+wait_until_settled(FileSource *source, const char *name)
 {
 	int			moment = atoi(GetConfigOption("calpads.import_settle_seconds", false, false));
-	struct stat before;
-	struct stat after;
+	int64		size = file_source_size(source);
+	time_t		changed = file_source_changed(source);
 
-	read_status(path, &before);
-	if (time(NULL) - before.st_mtime >= moment)
+	if (time(NULL) - changed >= moment)
 		return;
 	/* Not the latch alone: it is also set for other reasons. */
 	for (TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), moment * 1000L);
@@ -143,13 +132,13 @@ wait_until_settled(const char *path, const char *name)
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 	}
-	read_status(path, &after);
-	if (after.st_size != before.st_size || after.st_mtime != before.st_mtime)
+	file_source_look(source);
+	if (file_source_size(source) != size || file_source_changed(source) != changed)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("file \"%s\" is still being written", name),
 				 errdetail("It had %lld bytes, and %lld bytes %d seconds later.",
-						   (long long) before.st_size, (long long) after.st_size, moment),
+						   (long long) size, (long long) file_source_size(source), moment),
 				 errhint("Import it later, or let its sender write it under another name and rename it.")));
 }
 
@@ -195,7 +184,6 @@ calpads_fetch_from_folder(PG_FUNCTION_ARGS)
 {
 	char	   *subfolder = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	char	   *path;
 	FileSource *source;
 	bytea	   *content;
 	Datum		result;
@@ -208,9 +196,8 @@ calpads_fetch_from_folder(PG_FUNCTION_ARGS)
 				 errmsg("permission denied to read a file of the server"),
 				 errdetail("Only roles with privileges of the \"%s\" role may do that.",
 						   "pg_read_server_files")));
-	path = find_file(subfolder, name);
-	source = file_source_open(path);
-	wait_until_settled(path, name);
+	source = open_file(subfolder, name);
+	wait_until_settled(source, name);
 	content = read_all(source, name);
 	result = fetched_file_datum(fcinfo, content, file_source_changed(source));
 	file_source_close(source);
