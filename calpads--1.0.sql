@@ -12117,20 +12117,22 @@ AS $$
 		FROM calpads.ods_sinf o
 		WHERE EXISTS (SELECT FROM student) AND (o.ssid IN (SELECT (p.rec).ssid FROM picture p)) IS TRUE
 	), fitting AS (
-		SELECT e.*, n.lea, n.school, n.start_date, n.exit_date, n.status,
+		SELECT e.*, n.lea, n.school, n.start_date, n.exit_date, n.status, wish.day AS wished_day,
 			CASE WHEN e.date_group = 'enrollment start' THEN
 					CASE WHEN (n.start_date, n.school) = ((p.rec).effective_start_date, (p.rec).school_of_attendance) THEN 0 ELSE 9 END
-				WHEN n.start_date <= e.effective_date AND coalesce(n.exit_date >= e.effective_date, true) THEN 1
-				WHEN n.start_date > e.effective_date AND n.start_date <= calpads.today() THEN 2
-				WHEN n.exit_date < e.effective_date THEN 3
+				WHEN n.start_date <= wish.day AND coalesce(n.exit_date >= wish.day, true) THEN 1
+				WHEN n.start_date > wish.day AND n.start_date <= calpads.today() THEN 2
+				WHEN n.exit_date < wish.day THEN 3
 				ELSE 4 END AS fit
 		FROM entry e
+			-- A day to come is today, in whichever enrollment that is.
+			CROSS JOIN LATERAL (SELECT least(e.effective_date, calpads.today()) AS day) AS wish
 			JOIN picture p ON p.student_id = e.student_id
 			JOIN enrollment n ON n.student_id = e.student_id
 	), placed AS MATERIALIZED (
 		SELECT DISTINCT ON (f.entry) f.*,
 			CASE WHEN f.date_group = 'enrollment start' THEN f.start_date
-				ELSE greatest(f.start_date, least(f.effective_date, f.exit_date, greatest(f.start_date, calpads.today()))) END AS day
+				ELSE greatest(f.start_date, least(f.wished_day, f.exit_date)) END AS day
 		FROM fitting f
 		ORDER BY f.entry, f.fit, CASE WHEN f.fit = 1 THEN f.status = '20' END,
 			CASE WHEN f.fit IN (2, 4) THEN f.start_date END, CASE WHEN f.fit = 3 THEN f.exit_date END DESC NULLS LAST, f.start_date DESC, f.school
@@ -12148,9 +12150,9 @@ AS $$
 			string_agg(DISTINCT c.table_name || '.' || c.column_name, ', ') AS fields,
 			bool_or(c.date_group = 'enrollment start') AS has_start,
 			bool_and(c.date_group = 'enrollment start') AS is_start,
-			bool_or(c.effective_date > c.exit_date AND c.day = c.exit_date) AS after_exit,
-			bool_and(c.effective_date < c.start_date) AS before_start,
-			bool_or(c.effective_date > c.day AND c.exit_date IS NULL AND c.date_group <> 'enrollment start') AS in_future,
+			bool_or(c.wished_day > c.exit_date AND c.day = c.exit_date) AS after_exit,
+			bool_and(c.wished_day < c.start_date) AS before_start,
+			bool_and(c.effective_date > c.wished_day) FILTER (WHERE c.date_group <> 'enrollment start') AS in_future,
 			bool_and(c.source = 'SELECTION') AS is_selected,
 			bool_and(c.table_name = 'STU' AND c.column_name = 'ID') AS is_new_student,
 			min(c.effective_date) AS first_date,
@@ -12293,11 +12295,13 @@ AS $$
 			WHEN d.is_new_student THEN format('The student is new; the record starts with the enrollment, on %s.', to_char(d.day, 'MM/DD/YYYY'))
 			WHEN d.is_selected THEN format('The student was selected for SINF; the record starts on %s.', to_char(d.day, 'MM/DD/YYYY'))
 			WHEN d.is_start THEN format('%s changed; it counts from the start of the enrollment, on %s.', d.fields, to_char(d.day, 'MM/DD/YYYY'))
+			WHEN d.in_future THEN format('%s changed with effect from a day to come; the record takes %s, %s.', d.fields,
+				CASE WHEN d.after_exit THEN 'the exit date' WHEN d.before_start THEN 'the start of the enrollment' ELSE 'today' END,
+				to_char(d.day, 'MM/DD/YYYY'))
 			WHEN d.after_exit THEN format('%s changed with effect from %s, after the student left; the record takes the exit date, %s.', d.fields,
 				to_char(d.first_date, 'MM/DD/YYYY'), to_char(d.day, 'MM/DD/YYYY'))
 			WHEN d.before_start THEN format('%s changed with effect from %s, before the enrollment; the record takes its start, %s.', d.fields,
 				to_char(d.first_date, 'MM/DD/YYYY'), to_char(d.day, 'MM/DD/YYYY'))
-			WHEN d.in_future THEN format('%s changed with effect from a day to come; the record takes today, %s.', d.fields, to_char(d.day, 'MM/DD/YYYY'))
 			WHEN d.has_start THEN format('%s changed; the start of the enrollment, %s, is also the day of the change.', d.fields, to_char(d.day, 'MM/DD/YYYY'))
 			ELSE format('%s changed with effect from %s; the record starts that day.', d.fields, to_char(d.day, 'MM/DD/YYYY'))
 		END,
@@ -17513,10 +17517,10 @@ CREATE FUNCTION calpads.sample_first_name(number integer) RETURNS text
 	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 	RETURN calpads.sample_pick('{María,José,Zoë,Liam,Olivia,Noah,Renée,Ángel,Sofía,D''Andre,Chloé,Mateo,'
 		'Aaliyah,Jesús,Siobhán,Ethan,Ming-Wei,Lucía,André,Priya,François,Ximena,Jürgen,Mia,Thiago,Anaïs,'
-		'Elijah,Inés,Håkon,Ava,"William \"Bill\"",Camila,Óscar,Hmong Mee,Emma,Joaquín,Fátima,Lars,Nevaeh,'
+		'Elijah,Inés,Håkon,Ava,William,Camila,Óscar,Hmong Mee,Emma,Joaquín,Fátima,Lars,Nevaeh,'
 		'Sebastián,Amélie}', number);
 COMMENT ON FUNCTION calpads.sample_first_name(integer) IS
-	'sample district: a first name; one holds double quotes';
+	'sample district: a first name';
 
 CREATE FUNCTION calpads.sample_last_name(number integer) RETURNS text
 	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
