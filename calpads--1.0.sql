@@ -1550,6 +1550,13 @@ WITH setting AS MATERIALIZED (
 		regexp_split_to_array(upper(btrim(calpads.setting('race_blank_codes'))), '\s*,\s*') AS blank_races,
 		btrim(calpads.setting('race_blank_codes')) <> '' AS race_blank_is_said
 ),
+-- States of birth that are known, and each with its country.
+state_country AS MATERIALIZED (
+	SELECT jsonb_object_agg(code1, true) AS states, jsonb_object_agg(code1 || ' ' || code2, true) AS pairs
+	FROM calpads.valid_combination CROSS JOIN setting
+	WHERE name = 'state_country' AND coalesce(first_year <= calpads.academic_year(setting.today), true)
+		AND coalesce(last_year >= calpads.academic_year(setting.today), true)
+),
 translation AS MATERIALIZED (
 	SELECT local_set, local_code COLLATE "C" AS local_code, code COLLATE "C" AS code, is_translation
 	FROM calpads.code_translation(@schema_literal@)
@@ -1665,7 +1672,12 @@ record AS (
 		birth_date >= start_date AS born_late,
 		us_first_day < birth_date + interval '4 years' AS school_early,
 		us_first_day > (SELECT today FROM setting) + interval '6 months' AS school_late,
+		ssid !~ '^[0-9]{10}$' AS ssid_malformed,
+		(SELECT states FROM state_country) ? birth_state AND NOT (SELECT pairs FROM state_country) ? (birth_state || ' ' || birth_country) AS birth_state_odd,
+		-- IVR0009; letters of other languages and the blank are not refused [proposal].
 		concat(first_name, middle_name, last_name) ~ '[]!"#$%&()*+,/:;<=>?@\\[^_`{|}~]' AS name_odd,
+		concat(alias_first_name, alias_middle_name, alias_last_name, first_name_1, last_name_1, first_name_2, last_name_2)
+			~ '[]!"#$%&()*+,/:;<=>?@\\[^_`{|}~]' AS other_name_odd,
 		jsonb_path_query_array(problems, '$[*] ? (@.field == "reporting_lea" || @.field starts with "student_legal_"
 			|| @.field starts with "student_birth_" || @.field == "student_gender_code")') AS person_problems
 	FROM coded
@@ -1719,10 +1731,18 @@ SELECT
 	sc,
 	CASE WHEN jsonb_array_length(person_problems) > 0 OR unknown_race IS NOT NULL OR race_missing OR ethnicity_unknown OR address_incomplete
 			OR guardian_1_incomplete OR guardian_2_incomplete OR level_1_unknown OR level_2_unknown OR short_time_missing
-			OR short_time_unknown OR born_late OR school_early OR school_late OR name_odd OR ssid_twice
+			OR short_time_unknown OR born_late OR school_early OR school_late OR name_odd OR other_name_odd OR ssid_twice OR ssid_malformed
+			OR birth_state_odd
 		THEN coalesce(person_problems, '[]') || jsonb_path_query_array(jsonb_build_array(
 			CASE WHEN ssid_twice THEN calpads.problem('ssid', 'IVR0034', ssid,
 				'Two students of the SIS have this SSID.', 'STU.CID') END,
+			CASE WHEN ssid_malformed THEN calpads.problem('ssid', 'IVR0007', ssid, 'The SSID does not have ten digits.', 'STU.CID') END,
+			CASE WHEN birth_state_odd THEN calpads.problem('student_birth_state_province_code', 'BIRTH_STATE_COUNTRY', birth_state,
+				format('The state of birth is not one of the country of birth, %s.', birth_country), 'STU.BST, or STU.BCU') END,
+			CASE WHEN other_name_odd THEN calpads.problem('student_alias_first_name', 'IVR0009_OTHER_NAMES',
+				concat_ws(' ', alias_first_name, alias_middle_name, alias_last_name, first_name_1, last_name_1, first_name_2, last_name_2),
+				'An alias or a guardian''s name has a character other than letters, digits, periods, hyphens and apostrophes.',
+				'STU.FNA, STU.MNA, STU.LNA, CON.FN, CON.LN') END,
 			CASE WHEN name_odd THEN calpads.problem('student_legal_last_name', 'IVR0009', concat_ws(' ', first_name, middle_name, last_name),
 				'A legal name has a character other than letters, digits, periods, hyphens and apostrophes.', 'STU.LN, STU.FN, STU.MN, or LSI') END,
 			CASE WHEN born_late THEN calpads.problem('student_birth_date', 'BIRTH_AFTER_ENROLLMENT', birth_date::text,
@@ -11993,8 +12013,9 @@ CREATE FUNCTION calpads.sinf_value_condition() RETURNS text
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT string_agg(condition, ' OR ')
-		|| format(' OR concat(%s) ~ %L', string_agg(format('(r.rec).%I', f.name), ', '),
-			CASE calpads.batch_encoding() WHEN 'UTF8' THEN '[\^\t\r\n]' ELSE '[\^\t\r\n]|' || calpads.outside_windows_1252() END)
+		|| format(' OR concat(%1$s) ~ %2$L', string_agg(format('(r.rec).%I', f.name), ', '), '[\x01-\x1f\x7f-\x9f^]')
+		|| CASE WHEN calpads.batch_encoding() <> 'UTF8'
+			THEN format(' OR calpads.lacks_windows_1252(concat(%s))', string_agg(format('(r.rec).%I', f.name), ', ')) ELSE '' END
 	FROM calpads.layout_field f
 		LEFT JOIN calpads.codeset s ON s.name = f.codeset
 		CROSS JOIN LATERAL (SELECT nullif(concat_ws(' OR ',
@@ -12008,13 +12029,6 @@ $$;
 COMMENT ON FUNCTION calpads.sinf_value_condition() IS
 	'condition on a record r.rec of which a value breaks a rule of the layout (null: none does)';
 
-CREATE FUNCTION calpads.outside_windows_1252() RETURNS text
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-	RETURN '[^\u0001-\u007e\u00a0-\u00ff\u20ac\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\u017d'
-		'\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\u017e\u0178]';
-COMMENT ON FUNCTION calpads.outside_windows_1252() IS 'regular expression for a character that Windows-1252 does not have';
-
 CREATE FUNCTION calpads.sinf_value_problems(rec calpads.sinf) RETURNS jsonb
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
@@ -12026,8 +12040,8 @@ AS $$
 		CROSS JOIN LATERAL (SELECT
 			CASE
 				WHEN v.value IS NULL AND f.required THEN 'GERR0001'
-				WHEN v.value ~ '[\^\t\r\n]' THEN 'FRMT0004'
-				WHEN calpads.batch_encoding() <> 'UTF8' AND v.value ~ calpads.outside_windows_1252() THEN 'FRMT0004'
+				WHEN v.value ~ '[\x01-\x1f\x7f-\x9f^]' THEN 'FRMT0004'
+				WHEN calpads.batch_encoding() <> 'UTF8' AND calpads.lacks_windows_1252(v.value) THEN 'FRMT0004'
 				WHEN f.type <> 'date8' AND length(v.value) > f.max_length THEN 'FRMT0001'
 				WHEN s.complete AND EXISTS (SELECT FROM calpads.code c WHERE c.codeset = s.name)
 					AND v.value NOT IN (SELECT c.code FROM calpads.code c WHERE c.codeset = s.name AND c.active <> 'N') THEN 'GERR0002'
@@ -12037,8 +12051,8 @@ AS $$
 				WHEN 'GERR0001' THEN 'The field is blank, and CALPADS requires it.'
 				WHEN 'FRMT0001' THEN format('%s has more than %s characters.', f.label, f.max_length)
 				WHEN 'GERR0002' THEN 'The value is not a code of CALPADS; a local code has no translation.'
-				WHEN 'FRMT0004' THEN CASE WHEN v.value ~ '[\^\t\r\n]'
-					THEN 'A caret, a tab or a line end inside the value would break the record apart.'
+				WHEN 'FRMT0004' THEN CASE WHEN v.value ~ '[\x01-\x1f\x7f-\x9f^]'
+					THEN 'A caret, a tab, a line end or another control character inside the value would break the record apart.'
 					ELSE 'The value has a character that the encoding of the files (setting calpads.file_encoding) does not have.' END
 			END AS explanation) AS broken
 		CROSS JOIN LATERAL (SELECT coalesce((SELECT string_agg(upper(l.table_name || '.' || l.column_name), ', ' ORDER BY l.table_name DESC, l.column_name)
@@ -12355,12 +12369,13 @@ COMMENT ON FUNCTION calpads.sinf_of_everybody() IS 'the records of all students 
 
 /*
  * The records with what is wrong with them.  One that has problems is held; so
- * are the others of a student whose picture has some.  file_no: a key can be in
- * a file once.
+ * are the others of a student whose picture has some.  A rule that is switched
+ * off or only warns (calpads.rule) holds nothing.  file_no: a key can be in a
+ * file once.
  */
 CREATE FUNCTION calpads.sinf_records(only_lea text, all_students boolean)
 	RETURNS TABLE (lea text, file_no integer, student_id integer, rec calpads.sinf, reason text, explanation text, changed jsonb,
-		causes jsonb, entries uuid[], problems jsonb)
+		causes jsonb, entries uuid[], problems jsonb, warnings jsonb)
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off
@@ -12368,11 +12383,24 @@ CREATE FUNCTION calpads.sinf_records(only_lea text, all_students boolean)
 AS $function$
 BEGIN
 	RETURN QUERY EXECUTE format($query$
-		WITH r AS MATERIALIZED (
+		WITH rule AS MATERIALIZED (
+			SELECT jsonb_build_object(
+				'not_fatal', coalesce(jsonb_agg(u.number) FILTER (WHERE NOT u.active OR u.severity <> 'fatal'), '[]'),
+				'warned', coalesce(jsonb_agg(u.number) FILTER (WHERE u.active AND u.severity <> 'fatal'), '[]')) AS numbers
+			FROM calpads.rule u
+			WHERE u.process = 'SINF'
+		), r AS MATERIALIZED (
 			SELECT * FROM %s AS r WHERE $1 IS NULL OR r.rec IS NULL OR (r.rec).reporting_lea = $1 OR (r.rec).reporting_lea IS NULL
-		), checked AS (
-			SELECT r.*, nullif(coalesce(r.problems, '[]') || coalesce(CASE WHEN %s THEN calpads.sinf_value_problems(r.rec) END, '[]'), '[]') AS found
+		), tested AS (
+			SELECT r.*, nullif(coalesce(r.problems, '[]') || coalesce(CASE WHEN %s THEN calpads.sinf_value_problems(r.rec) END, '[]'), '[]') AS all_found
 			FROM r
+			OFFSET 0
+		), checked AS (
+			SELECT t.*,
+				nullif(jsonb_path_query_array(t.all_found, '$[*] ? (!(@.rule == $not_fatal[*]))', (SELECT rule.numbers FROM rule)), '[]') AS found,
+				nullif(jsonb_path_query_array(t.all_found, '$[*] ? (@.rule == $warned[*])', (SELECT rule.numbers FROM rule)), '[]') AS warned
+			FROM tested t
+			OFFSET 0
 		)
 		SELECT (c.rec).reporting_lea::text,
 			row_number() OVER (PARTITION BY c.rec IS NULL OR c.found IS NOT NULL, (c.rec).school_of_attendance, (c.rec).ssid, (c.rec).effective_start_date
@@ -12380,7 +12408,8 @@ BEGIN
 			c.student_id, c.rec, c.reason, c.explanation, c.changed, c.causes, c.entries,
 			CASE WHEN c.reason IS NULL THEN jsonb_build_array(calpads.problem('effective_start_date', 'GERR0005', NULL,
 				'The log has changes of the student, but nothing is reported: there is no enrollment at a selected school since '
-				'July 1 two years ago, or no SSID.', 'ENR, or STU.CID, or calpads.school')) ELSE c.found END
+				'July 1 two years ago, or no SSID.', 'ENR, or STU.CID, or calpads.school')) ELSE c.found END,
+			c.warned
 		FROM checked c
 		$query$,
 		CASE WHEN all_students THEN 'calpads.sinf_of_everybody()' ELSE 'calpads.sinf_changes()' END,
@@ -12591,61 +12620,82 @@ COMMENT ON FUNCTION calpads.select_for_sinf(text[]) IS
 
 -- Files ----------------------------------------------------------------------------------
 
-CREATE FUNCTION calpads.make_sinf_batch(lea text, all_students boolean) RETURNS bigint
+/*
+ * The records of several LEAs are worked out together.  One statement: the
+ * entries that are noted are those that the records saw.
+ */
+CREATE FUNCTION calpads.make_sinf_batches(leas text[], all_students boolean) RETURNS SETOF bigint
 	LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp
 	SET jit = off
 AS $$
 DECLARE
-	new_batch bigint;
+	made bigint[];
 BEGIN
-	INSERT INTO calpads.batch (process, lea, load_id, today, encoding, forced)
-	VALUES ('SINF', lea, (SELECT c.load_id FROM calpads.current_load c WHERE c.process = 'SINF' AND c.lea = make_sinf_batch.lea),
-		calpads.today(), calpads.batch_encoding(), false)
-	RETURNING batch_id INTO new_batch;
+	WITH one AS (
+		INSERT INTO calpads.batch (process, lea, load_id, today, encoding, forced)
+		SELECT 'SINF', l.lea, (SELECT c.load_id FROM calpads.current_load c WHERE c.process = 'SINF' AND c.lea = l.lea),
+			calpads.today(), calpads.batch_encoding(), false
+		FROM unnest(leas) AS l (lea)
+		ORDER BY l.lea
+		RETURNING batch_id
+	)
+	SELECT array_agg(o.batch_id ORDER BY o.batch_id) INTO made FROM one o;
 
-	-- One statement: the entries that are noted are those that the records saw.
 	WITH record AS MATERIALIZED (
-		SELECT * FROM calpads.sinf_records(make_sinf_batch.lea, all_students)
+		-- A student of whom no LEA can be told is noted with each.
+		SELECT b.batch_id, r.*
+		FROM calpads.sinf_records(CASE WHEN cardinality(leas) = 1 THEN leas[1] END, all_students) r
+			JOIN calpads.batch b ON b.batch_id = ANY (made) AND b.lea = coalesce(r.lea, b.lea)
 	), held AS (
 		INSERT INTO calpads.batch_held
-		SELECT new_batch, r.student_id::text, (r.rec).ssid, (r.rec).school_of_attendance, (r.rec).effective_start_date,
+		SELECT r.batch_id, r.student_id::text, (r.rec).ssid, (r.rec).school_of_attendance, (r.rec).effective_start_date,
 			p.rule, p.field, p.value, p.explanation, p.fix
 		FROM record r CROSS JOIN LATERAL jsonb_to_recordset(r.problems) AS p (rule text, field text, value text, explanation text, fix text)
 		WHERE r.problems IS NOT NULL
+	), warned AS (
+		INSERT INTO calpads.batch_warning
+		SELECT r.batch_id, r.student_id::text, (r.rec).ssid, (r.rec).school_of_attendance, (r.rec).effective_start_date,
+			p.rule, p.field, p.value, p.explanation, p.fix
+		FROM record r CROSS JOIN LATERAL jsonb_to_recordset(r.warnings) AS p (rule text, field text, value text, explanation text, fix text)
+		WHERE r.problems IS NULL
 	), file AS (
 		INSERT INTO calpads.extract_file (batch_id, process, lea, seq, category, file_name, records)
-		SELECT new_batch, 'SINF', make_sinf_batch.lea, r.file_no, 'SINF', format('%s_SINF.txt', to_char(r.file_no, 'FM000')), count(*)
+		SELECT r.batch_id, 'SINF', r.lea, r.file_no, 'SINF', format('%s_SINF.txt', to_char(r.file_no, 'FM000')), count(*)
 		FROM record r
 		WHERE r.problems IS NULL
-		GROUP BY r.file_no
-		ORDER BY r.file_no
-		RETURNING file_id, seq
+		GROUP BY r.batch_id, r.lea, r.file_no
+		ORDER BY r.batch_id, r.file_no
+		RETURNING file_id, batch_id, seq
 	), answered AS (
 		-- An entry is answered when the last of its records is, and not while one is held.
 		INSERT INTO calpads.sinf_entry (file_id, entry)
 		SELECT f.file_id, e.entry
-		FROM (SELECT entry, max(r.file_no) AS file_no FROM record r CROSS JOIN LATERAL unnest(r.entries) AS entry
-			GROUP BY entry HAVING bool_and(r.problems IS NULL)) AS e
-			JOIN file f ON f.seq = e.file_no
+		FROM (SELECT r.batch_id, entry, max(r.file_no) AS file_no FROM record r CROSS JOIN LATERAL unnest(r.entries) AS entry
+			GROUP BY r.batch_id, entry HAVING bool_and(r.problems IS NULL)) AS e
+			JOIN file f ON f.batch_id = e.batch_id AND f.seq = e.file_no
 	)
 	INSERT INTO calpads.extract_record (file_id, line_no, ssid, key, transaction_type, reason, explanation, changed, line)
 	SELECT f.file_id,
 		row_number() OVER (PARTITION BY f.file_id ORDER BY (r.rec).ssid, (r.rec).effective_start_date, (r.rec).school_of_attendance),
 		(r.rec).ssid, concat_ws('^', (r.rec).school_of_attendance, (r.rec).ssid, to_char((r.rec).effective_start_date, 'YYYYMMDD')),
 		'A', r.reason, r.explanation, r.changed, calpads.sinf_line(r.rec)
-	FROM record r JOIN file f ON f.seq = r.file_no
+	FROM record r JOIN file f ON f.batch_id = r.batch_id AND f.seq = r.file_no
 	WHERE r.problems IS NULL;
 
-	IF NOT FOUND THEN
-		DELETE FROM calpads.batch_held h WHERE h.batch_id = new_batch;
-		DELETE FROM calpads.batch b WHERE b.batch_id = new_batch;
-		RETURN NULL;
-	END IF;
-	RETURN new_batch;
+	-- A batch without a file is none.
+	FOR i IN 1 .. cardinality(made) LOOP
+		IF EXISTS (SELECT FROM calpads.extract_file f WHERE f.batch_id = made[i]) THEN
+			RETURN NEXT made[i];
+		ELSE
+			DELETE FROM calpads.batch_held h WHERE h.batch_id = made[i];
+			DELETE FROM calpads.batch b WHERE b.batch_id = made[i];
+		END IF;
+	END LOOP;
 END;
 $$;
-COMMENT ON FUNCTION calpads.make_sinf_batch(text, boolean) IS 'stores the SINF records of one LEA as a batch; null when there are none';
+COMMENT ON FUNCTION calpads.make_sinf_batches(text[], boolean) IS
+	'stores the SINF records of LEAs as a batch for each that has some';
 
 /*
  * SENR first: a record dated outside every enrollment that CALPADS has refuses
@@ -12697,7 +12747,6 @@ CREATE FUNCTION calpads.create_sinf_extract(lea text, all_students boolean) RETU
 AS $$
 DECLARE
 	leas text[];
-	one_lea text;
 	new_batch bigint;
 BEGIN
 	PERFORM calpads.check_school_codes();
@@ -12710,10 +12759,9 @@ BEGIN
 			MESSAGE = format('no selected school%s is known', coalesce(' of LEA ' || lea, '')),
 			HINT = 'The view calpads.school shows the schools of the SIS table loc.';
 	END IF;
-	FOREACH one_lea IN ARRAY leas LOOP
-		PERFORM calpads.lock_process('SINF', one_lea);
-		new_batch := calpads.make_sinf_batch(one_lea, coalesce(all_students, false));
-		CONTINUE WHEN new_batch IS NULL;
+	-- In one order, so that two sessions wait for each other and do not deadlock.
+	PERFORM calpads.lock_process('SINF', l.lea) FROM unnest(leas) WITH ORDINALITY AS l (lea, place) ORDER BY l.place;
+	FOR new_batch IN SELECT b FROM calpads.make_sinf_batches(leas, coalesce(all_students, false)) b LOOP
 		PERFORM calpads.warn_of_unsent_enrollments(new_batch);
 		RETURN QUERY SELECT f.* FROM calpads.open_batch(new_batch) f;
 	END LOOP;

@@ -27,7 +27,7 @@ SELECT throws_ok('SELECT calpads.create_sample_district()', '55000', 'schema "si
 SELECT is(count(DISTINCT cid)::integer, count(DISTINCT id)::integer, 'each student has an SSID of its own')
 FROM sis.stu;
 SELECT is(count(*)::integer, 0, 'the mapping finds nothing wrong') FROM sis.senr WHERE problems IS NOT NULL;
-SELECT ok(bool_or(fn ~ '[é-ú]') AND bool_or(ln ~ '''') AND bool_or(fn ~ '"'),
+SELECT ok(bool_or(fn ~ '[é-ú]') AND bool_or(ln ~ '''') AND bool_or(fna ~ '"'),
 	'names hold accents, apostrophes and double quotes')
 FROM sis.stu;
 SELECT is(array_agg(sc ORDER BY sc), '{101,102,103,201,202,301,302,391,900,950}', 'every school has students')
