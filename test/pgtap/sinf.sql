@@ -103,6 +103,12 @@ SELECT is(pg_temp.found(27) || pg_temp.found(28), repeat('IVR0034 ssid 100000002
 UPDATE sis.stu SET cid = '1000000027' WHERE id = 27;
 SELECT pg_temp.pupil(29, '{"ln": "O''Hara-Lé Jr."}') \g /dev/null
 SELECT is(pg_temp.found(29), NULL, 'a name may have letters of other languages, apostrophe, hyphen, period and blank');
+SELECT pg_temp.pupil(34, '{"cid": "12345"}'), pg_temp.pupil(35, '{"bst": "US-CA", "bcu": "MX", "mn": "\"Bill\""}'), pg_temp.pupil(36, '{"bst": "MX-SON", "bcu": "MX"}') \g /dev/null
+INSERT INTO sis.ssd (id, sus) VALUES (35, 'N'), (36, 'N');
+SELECT is(pg_temp.found(34), 'IVR0007 ssid 12345 (STU.CID)', 'an SSID has ten digits');
+SELECT is(pg_temp.found(35), 'BIRTH_STATE_COUNTRY student_birth_state_province_code US-CA (STU.BST, or STU.BCU), '
+	'IVR0009 student_legal_last_name First "Bill" Last (STU.LN, STU.FN, STU.MN, or LSI)', 'a state of another country, and a name with quotes');
+SELECT is(pg_temp.found(36), NULL, 'a state of its country is fine');
 
 -- Guardians ------------------------------------------------------------------------------------------
 
@@ -252,6 +258,22 @@ SELECT is(pg_temp.held(73), E'FRMT0004 address_city_name Al\tmond, FRMT0004 addr
 SELECT matches(pg_temp.held(74), '^FRMT0001 student_legal_last_name', 'a name that is too long');
 SELECT is(concat(pg_temp.records(70), pg_temp.records(71), pg_temp.records(72), pg_temp.records(73), pg_temp.records(74)), '', 'of them there is no record');
 SELECT is_empty('SELECT * FROM calpads.sinf_held() WHERE explanation IS NULL OR explanation !~ ''^[A-Z].*\.$'' OR fix IS NULL', 'each has a sentence and a place');
+
+-- Rules that are data.
+UPDATE sis.stu SET mn = '"Bill"' WHERE id = 40;
+UPDATE sis.stu SET lna = 'O''Hara/Lee' WHERE id = 44;
+SELECT is(pg_temp.held(40), 'IVR0009 student_legal_last_name First "Bill" New', 'a legal name with quotes is held');
+SELECT is(pg_temp.records(44) IS NOT NULL, true, 'an alias with a slash is not');
+UPDATE calpads.rule SET severity = 'warning' WHERE process = 'SINF' AND number = 'IVR0009';
+SELECT is(pg_temp.records(40), '2026-10-01 change_date', 'a rule that only warns holds nothing');
+SAVEPOINT warned;
+SELECT count(*) FROM calpads.create_extract('SINF') \g /dev/null
+SELECT bag_eq('SELECT rule || local_student_id FROM calpads.batch_warning', $$VALUES ('IVR000940'), ('IVR0009_OTHER_NAMES44'), ('IVR0009_OTHER_NAMES44'), ('IVR0009_OTHER_NAMES44')$$,
+	'of which the batch warns');
+ROLLBACK TO warned;
+UPDATE calpads.rule SET severity = 'fatal' WHERE process = 'SINF' AND number = 'IVR0009';
+UPDATE sis.stu SET mn = '' WHERE id = 40;
+UPDATE sis.stu SET lna = '' WHERE id = 44;
 
 -- All students -----------------------------------------------------------------------------------------
 
