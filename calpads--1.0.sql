@@ -12150,12 +12150,27 @@ AS $$
 		FROM fitting f
 		ORDER BY f.entry, f.fit, CASE WHEN f.fit = 1 THEN f.status = '20' END,
 			CASE WHEN f.fit IN (2, 4) THEN f.start_date END, CASE WHEN f.fit = 3 THEN f.exit_date END DESC NULLS LAST, f.start_date DESC, f.school
+	), known_guardian AS MATERIALIZED (
+		-- From when CALPADS is known to hold the student, and until when with other guardians.
+		SELECT i.student_id, min(k.effective_start_date) AS first_day,
+			max(coalesce((k.row).effective_end_date, 'infinity')) FILTER (WHERE
+				((k.row).parent_guardian_1_first_name, (k.row).parent_guardian_1_last_name, (k.row).parent_guardian_1_highest_education_level_code,
+					(k.row).parent_guardian_2_first_name, (k.row).parent_guardian_2_last_name, (k.row).parent_guardian_2_highest_education_level_code)
+				IS DISTINCT FROM
+				((i.rec).parent_guardian_1_first_name, (i.rec).parent_guardian_1_last_name, (i.rec).parent_guardian_1_highest_education_level_code,
+					(i.rec).parent_guardian_2_first_name, (i.rec).parent_guardian_2_last_name, (i.rec).parent_guardian_2_highest_education_level_code))
+				AS others_until
+		FROM known k JOIN picture i ON (i.rec).ssid = k.ssid
+		GROUP BY i.student_id
 	), cause AS MATERIALIZED (
 		SELECT p.*
-		FROM placed p
-		-- A student who is new is no news to CALPADS when it has a record of the student.
-		WHERE p.is_new AND NOT (p.table_name = 'STU' AND p.column_name = 'ID'
-			AND EXISTS (SELECT FROM known k JOIN picture i ON (i.rec).ssid = k.ssid WHERE i.student_id = p.student_id))
+		FROM placed p LEFT JOIN known_guardian g ON g.student_id = p.student_id
+		WHERE p.is_new
+			-- A student who is new is no news to CALPADS when it has a record of the student.
+			AND NOT (p.table_name = 'STU' AND p.column_name = 'ID' AND g.first_day IS NOT NULL)
+			-- Most changes of contacts leave guardians 1 and 2 as CALPADS has them; CON.ELV selects all the same.
+			AND NOT (p.table_name = 'CON' AND p.column_name <> 'ELV'
+				AND coalesce(g.first_day <= p.day AND coalesce(g.others_until < p.day, true), false))
 	), day AS MATERIALIZED (
 		SELECT c.student_id, c.day,
 			(array_agg(c.school ORDER BY c.fit, c.start_date DESC, c.school))[1] AS school,

@@ -363,6 +363,27 @@ SELECT is_empty($$SELECT * FROM calpads.sinf_drift() WHERE local_student_id IN (
 SELECT is_empty('SELECT * FROM calpads.sinf_delta()', 'and nothing to send');
 SELECT is((SELECT count(*) > 0 AND calpads.select_for_sinf() = count(DISTINCT ssid) FROM calpads.sinf_drift() WHERE difference <> 'in doubt'), true, 'all who drift can be selected');
 
+-- Contacts who are no guardians, after that.
+SELECT calpads.post_file(f.file_id) FROM calpads.create_extract('SINF', all_students => true) f \g /dev/null
+DELETE FROM sis.lgd;
+DELETE FROM sis.adh;
+UPDATE sis.con SET ap = 'Y' WHERE pid IN (1, 2);
+INSERT INTO sis.con (pid, sq, "or", fn, ln) VALUES (2, 8, 8, 'Neighbor', 'Near');
+UPDATE sis.con SET fn = 'Neighborly' WHERE pid = 2 AND sq = 8;
+SELECT is((SELECT count(*) FROM sis.lgd WHERE tc = 'CON'), 6::bigint, 'what changes of contacts is logged');
+SELECT is_empty('SELECT * FROM calpads.sinf_delta()', 'and makes no record while CALPADS has guardians 1 and 2 as they are');
+UPDATE sis.con SET lw = 'Y' WHERE pid = 2 AND sq = 8;
+SELECT is(pg_temp.records(2) || ' ' || pg_temp.sent(2, 'parent_guardian_2_first_name'), '2026-10-01 change_date Neighborly', 'a second guardian is a change');
+UPDATE sis.con SET lw = '' WHERE pid = 2 AND sq = 8;
+UPDATE sis.con SET fn = 'Anna' WHERE pid = 2 AND sq = 1;
+SELECT is(pg_temp.sent(2, 'parent_guardian_1_first_name'), 'Anna', 'another name of one is too');
+SELECT calpads.post_file(f.file_id) FROM calpads.create_extract('SINF') f \g /dev/null
+UPDATE sis.lgd SET dt = '2026-09-20' WHERE id = 2 AND tc = 'CON' AND nv = 'Anna';
+SELECT is(pg_temp.records(2), '2026-09-20 change_date', 'an earlier day of it too');
+INSERT INTO sis.lgd (id, fc, dt) VALUES (1, 'CON.ELV', '2026-09-20');
+SELECT is(pg_temp.records(1), '2026-09-20 change_date', 'CON.ELV in the log selects whatever CALPADS has');
+DELETE FROM sis.lgd;
+
 -- New students, after that.
 SELECT pg_temp.pupil(90) \g /dev/null
 SELECT is(pg_temp.records(90) ~ '^2026-08-10 (new_student|enrollment_start)', true, 'a new student is sent from the enrollment start');
