@@ -14,6 +14,14 @@
 #include "executor/executor.h"
 #include "optimizer/pathnode.h"
 #include "pgstat.h"
+#if PG_VERSION_NUM < 140000
+#include "executor/spi.h"
+#include "tcop/pquery.h"
+#endif
+#if PG_VERSION_NUM < 150000
+#include "funcapi.h"
+#include "miscadmin.h"
+#endif
 #include "tcop/tcopprot.h"
 #include "tcop/utility.h"
 
@@ -84,6 +92,66 @@ run_executor(QueryDesc *query)
 	ExecutorRun(query, ForwardScanDirection, 0, true);
 #endif
 }
+
+/* 14 has a flag for keys that are strings; before, they were the default. */
+#if PG_VERSION_NUM < 140000
+#define HASH_STRINGS 0
+#endif
+
+/* A query whose rows go to a receiver, without being stored: new in 14. */
+#if PG_VERSION_NUM < 140000
+typedef struct SPIExecuteOptions
+{
+	ParamListInfo params;
+	bool		read_only;
+	DestReceiver *dest;
+} SPIExecuteOptions;
+
+static inline int
+SPI_execute_extended(const char *source, const SPIExecuteOptions *options)
+{
+	ParamListInfo parameters = options->params;
+	SPIPlanPtr	plan = SPI_prepare_params(source, parameters ? parameters->parserSetup : NULL,
+										  parameters ? parameters->parserSetupArg : NULL, 0);
+	Portal		portal;
+
+	if (plan == NULL)
+		return SPI_result;
+	portal = SPI_cursor_open_with_paramlist(NULL, plan, parameters, options->read_only);
+	PortalRunFetch(portal, FETCH_FORWARD, FETCH_ALL, options->dest);
+	SPI_cursor_close(portal);
+	return SPI_OK_SELECT;
+}
+#endif
+
+/* A function that returns a set collects it in a tuplestore: a helper since 15. */
+#if PG_VERSION_NUM < 150000
+#define MAT_SRF_USE_EXPECTED_DESC 0x01
+
+static inline void
+InitMaterializedSRF(FunctionCallInfo fcinfo, int flags)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext caller;
+	TupleDesc	description;
+
+	if (result == NULL || !IsA(result, ReturnSetInfo) || !(result->allowedModes & SFRM_Materialize) ||
+		result->expectedDesc == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("set-valued function called in context that cannot accept a set")));
+	caller = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
+	if (flags & MAT_SRF_USE_EXPECTED_DESC)
+		description = CreateTupleDescCopy(result->expectedDesc);
+	else if (get_call_result_type(fcinfo, NULL, &description) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	result->setResult = tuplestore_begin_heap((result->allowedModes & SFRM_Materialize_Random) != 0,
+											  false, work_mem);
+	result->returnMode = SFRM_Materialize;
+	result->setDesc = description;
+	MemoryContextSwitchTo(caller);
+}
+#endif
 
 /* The largest message of a client: 13 has no limit but that of a buffer. */
 #if PG_VERSION_NUM < 140000

@@ -20,6 +20,7 @@
 #include "utils/tuplestore.h"
 
 #include "calpads.h"
+#include "compat.h"
 #include "query.h"
 #include "stays.h"
 
@@ -245,7 +246,7 @@ apply_mark(Comparison *comparison, Student *student, const char *id)
 
 /* Spreads the last steps of a digest over all bits. */
 static inline uint64
-murmurhash64(uint64 digest)
+spread_bits(uint64 digest)
 {
 	digest = (digest ^ (digest >> 33)) * UINT64CONST(0xFF51AFD7ED558CCD);
 	digest = (digest ^ (digest >> 33)) * UINT64CONST(0xC4CEB9FE1A85EC53);
@@ -385,13 +386,13 @@ row_signature(const Process *process, TupleTableSlot *slot)
 		else
 			digest = digest_text(digest, column_text(slot, field));
 	}
-	return murmurhash64(digest);
+	return spread_bits(digest);
 }
 
 static uint64
 student_digest(FieldText lea, FieldText ssid)
 {
-	return murmurhash64(digest_text(digest_text(0, lea), ssid));
+	return spread_bits(digest_text(digest_text(0, lea), ssid));
 }
 
 static uint64
@@ -424,7 +425,7 @@ school_in_scope(Comparison *comparison, Side side, TupleTableSlot *slot)
 {
 	FieldText	lea = key_text(slot, comparison->process->lea);
 	FieldText	code = key_text(slot, comparison->process->school);
-	uint64		digest = murmurhash64(digest_text(digest_text(side + 1, lea), code));
+	uint64		digest = spread_bits(digest_text(digest_text(side + 1, lea), code));
 	KnownScope *known = &comparison->known_scope[digest % lengthof(comparison->known_scope)];
 
 	if (known->digest != digest)

@@ -16,6 +16,8 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
+#include "compat.h"
+
 #define FETCH_ROWS 1000
 
 /* Columns of calpads.coming_enrollments and calpads.student_enrollments. */
