@@ -672,6 +672,7 @@ acquire_sample_rows(Relation relation, int elevel, HeapTuple *rows, int targets,
 	double		seen = 0;
 
 	reservoir_init_selection_state(&reservoir, targets);
+	/* NOLINTNEXTLINE(cert-flp30-c): counts as the server's samplers do */
 	for (;; seen++)
 	{
 		int			place;

@@ -84,6 +84,7 @@ file_source_open(const char *path)
 	source->is_transient = true;
 
 	/* A pipe that nobody writes to would block the opening, so do not wait. */
+	/* NOLINTNEXTLINE(misc-redundant-expression): two of them are 0 here */
 	source->file = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
 	if (source->file < 0)
 		ereport(ERROR,

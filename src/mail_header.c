@@ -91,7 +91,7 @@ mail_header_encode(const char *text, char *result)
 {
 	if (mail_header_is_plain(text))
 	{
-		strcpy(result, text);
+		memcpy(result, text, strlen(text) + 1);
 		return;
 	}
 	for (;;)

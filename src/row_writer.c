@@ -27,7 +27,7 @@
 
 /* A batch is written when it has so many rows, or so many bytes. */
 #define BATCH_ROWS 1000
-#define BATCH_BYTES (1024 * 1024)
+#define BATCH_BYTES ((Size) 1024 * 1024)
 
 typedef struct RowBatch
 {

@@ -314,7 +314,10 @@ calpads_transport_validator(PG_FUNCTION_ARGS)
 		const KnownOption *known = find_option(option->defname, catalog);
 
 		if (known == NULL)
+		{
 			refuse_option_name(option->defname, catalog);
+			continue;
+		}
 		if (!is_safe_text(defGetString(option)))
 			refuse_value(option->defname, "It must not hold line ends or other control characters.");
 		check_server_value(known, defGetString(option));

@@ -35,7 +35,7 @@
 #include "copy_format.h"
 
 /* A row is limited to 1 GB; some of it is for its header and other columns. */
-#define LARGEST_UPLOAD (MaxAllocSize - 1024 * 1024)
+#define LARGEST_UPLOAD (MaxAllocSize - (Size) 1024 * 1024)
 
 /* ---- what is refused ------------------------------------------------------ */
 
