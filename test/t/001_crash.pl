@@ -22,6 +22,21 @@ $node->append_conf('postgresql.conf', "restart_after_crash = on\nmax_wal_size = 
 $node->start;
 create_district($node, 'postgres', 300);
 
+# What imports need: programs of Illuminate for every third student, and special
+# education of every fourth.
+$node->safe_psql(
+	'postgres', q{
+	INSERT INTO calpads.isi_code VALUES ('GT', 'Gifted and talented', '127', NULL);
+	INSERT INTO calpads.casemis_profile (name) VALUES ('nightly');
+	CREATE TABLE public.programs AS
+	SELECT convert_to(string_agg(concat_ws(E'\t', id, cid, ln, fn, '', to_char(bd, 'MM/DD/YYYY'), 'GT', '8/11/2025', '', '8/11/2025', '',
+		'2025-2026', ''), E'\r\n') || E'\r\n', 'UTF8') AS content
+	FROM (SELECT DISTINCT ON (id) * FROM sis.stu ORDER BY id) AS student WHERE id % 3 = 0;
+	CREATE TABLE public.casemis AS
+	SELECT convert_to(E'SELPA_CODE,STUDENT_ID,LAST_NAME,FIRST_NAME,SSID,BIRTHDATE,GRADE,PLAN_TYPE,DISABILIT1\r\n'
+		|| string_agg(format(E'0601,%s,%s,%s,%s,%s,04,10,290\r\n', id, ln, fn, cid, to_char(bd, 'YYYYMMDD')), ''), 'UTF8') AS content
+	FROM (SELECT DISTINCT ON (id) * FROM sis.stu ORDER BY id) AS student WHERE id % 4 = 0});
+
 my $folder = PostgreSQL::Test::Utils::tempdir;
 my $load   = "SELECT calpads.load_ods('SENR', 'ods.txt', content) FROM public.ods";
 $node->safe_psql('postgres', $load);
@@ -31,7 +46,8 @@ my $names = $node->safe_psql('postgres', "SELECT string_agg(file_name, ' ' ORDER
 # Each call waits, its work half done, for a lock that a second session holds:
 # all rows are loaded, but the load is not yet current; the records of a batch
 # are stored, but not yet rehearsed; a file is marked, but the next one not yet
-# open; a file is begun, but has no lines.
+# open; a file is begun, but has no lines; an import has changed the SIS, but not
+# yet written down what it has changed.
 # [name, call, lock, what shows that the call has come so far]
 my @calls = (
 	[   'load_ods', $load,
@@ -45,7 +61,16 @@ my @calls = (
 		"SELECT count(*) > 0 FROM pg_locks WHERE relation = 'calpads.extract_file'::regclass AND mode = 'RowExclusiveLock'" ],
 	[   'write_extract', "SELECT calpads.write_extract(1, '$folder')",
 		'LOCK TABLE calpads.extract_record IN ACCESS EXCLUSIVE MODE',
-		"SELECT count(*) = 1 FROM pg_ls_dir('$folder') AS name WHERE name LIKE '.001%'" ]);
+		"SELECT count(*) = 1 FROM pg_ls_dir('$folder') AS name WHERE name LIKE '.001%'" ],
+	[   'create_extract SINF', "SELECT calpads.create_extract('SINF', all_students => true)",
+		'LOCK TABLE calpads.extract_record IN SHARE MODE',
+		"SELECT count(*) = 1 FROM pg_locks WHERE relation = 'calpads.extract_file'::regclass AND mode = 'RowExclusiveLock'" ],
+	[   'casemis_run', "SELECT calpads.casemis_run('nightly', content) FROM public.casemis",
+		'LOCK TABLE calpads.casemis_change IN SHARE MODE',
+		"SELECT count(*) = 1 FROM pg_locks WHERE relation = 'calpads.casemis_record'::regclass AND mode = 'RowExclusiveLock'" ],
+	[   'import_programs', "SELECT calpads.import_programs('programs.txt', content) FROM public.programs",
+		'LOCK TABLE calpads.isi_program IN SHARE MODE',
+		"SELECT count(*) = 1 FROM pg_locks WHERE relation = 'calpads.program_import'::regclass AND mode = 'RowExclusiveLock'" ]);
 
 sub start_session
 {
