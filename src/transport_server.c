@@ -91,7 +91,7 @@ find_option(const char *name, Oid catalog)
 
 /* ---- the validator ------------------------------------------------------ */
 
-static void
+pg_attribute_noreturn() static void
 refuse_option_name(const char *name, Oid catalog)
 {
 	StringInfoData names;
@@ -266,7 +266,7 @@ check_server(List *options)
 	require_options(type != NULL && value_of(options, "host") != NULL,
 					"options \"type\" and \"host\" are required for a server of calpads_transport",
 					"OPTIONS (type 'sftp', host 'sftp.example.org', host_key_sha256 '…'), or type 'smtp'.");
-	this_type = strcmp(type, "sftp") == 0 ? FOR_SFTP : FOR_SMTP;
+	this_type = type != NULL && strcmp(type, "sftp") == 0 ? FOR_SFTP : FOR_SMTP;
 	foreach(cell, options)
 	{
 		const char *name = lfirst_node(DefElem, cell)->defname;
@@ -314,10 +314,7 @@ calpads_transport_validator(PG_FUNCTION_ARGS)
 		const KnownOption *known = find_option(option->defname, catalog);
 
 		if (known == NULL)
-		{
 			refuse_option_name(option->defname, catalog);
-			continue;
-		}
 		if (!is_safe_text(defGetString(option)))
 			refuse_value(option->defname, "It must not hold line ends or other control characters.");
 		check_server_value(known, defGetString(option));
