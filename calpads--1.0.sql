@@ -18808,10 +18808,10 @@ DECLARE
 	most_removals CONSTANT integer := 2000;
 	most_others CONSTANT integer := greatest(20, 600 / greatest(files, 1))::integer;
 BEGIN
-	RETURN concat(E'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n',
-		E'<meta http-equiv="Content-Security-Policy" content="default-src ''none''; style-src ''unsafe-inline''">\n',
-		E'<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" content="light dark">\n',
-		E'<meta name="robots" content="noindex, nofollow">\n<meta name="referrer" content="no-referrer">\n',
+	RETURN concat(E'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8" />\n',
+		E'<meta http-equiv="Content-Security-Policy" content="default-src ''none''; style-src ''unsafe-inline''" />\n',
+		E'<meta name="viewport" content="width=device-width, initial-scale=1" />\n<meta name="color-scheme" content="light dark" />\n',
+		E'<meta name="robots" content="noindex, nofollow" />\n<meta name="referrer" content="no-referrer" />\n',
 		format(E'<title>CALPADS review: %s, batch %s, LEA %s</title>\n', calpads.html_text(batch.process), batch.batch_id, calpads.html_text(batch.lea)),
 		E'<style>', calpads.review_style(), E'</style>\n</head>\n<body>\n<main>\n',
 		calpads.review_head(batch, with_names), calpads.review_tiles(batch.batch_id), calpads.review_files(batch.batch_id, with_names),
