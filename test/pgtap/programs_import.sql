@@ -288,6 +288,10 @@ SELECT is(pg_temp.run(pg_temp.row(7, '{"site_id": "10", "program_id": "OPP"}'), 
 
 -- The schedule ------------------------------------------------------------------------------------------------------
 
+SET LOCAL client_min_messages = error;
+SELECT lives_ok($$SELECT calpads.mail_program_import(jsonb_populate_record(NULL::calpads.program_profile, '{"name": "x", "recipients": ["no address"]}'),
+	jsonb_populate_record(NULL::calpads.program_import, '{"import_id": 1, "status": "ok", "rows_read": 1, "notes": []}'))$$, 'a wrong address is no reason to undo an import');
+SET LOCAL client_min_messages = warning;
 -- Stand-ins for the file server and the mail: what they do is tested elsewhere.
 CREATE TEMPORARY TABLE file_server (file_name text, content bytea);
 CREATE TEMPORARY TABLE mailbox (recipients text[], subject text, body text);
