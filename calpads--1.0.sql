@@ -4216,9 +4216,9 @@ BEGIN ATOMIC
 			JOIN calpads.extract_record r ON r.file_id = f.file_id
 			LEFT JOIN calpads.ssid_replacement m ON m.retired_ssid = r.ssid
 		WHERE r.transaction_type <> 'D' AND split_part(r.line, '^', 25) <> ''
-			-- An exit that CALPADS had already has done its work, and one before the
-			-- start (N470 in place of a deletion) ends nothing.
-			AND split_part(r.line, '^', 25) >= split_part(r.line, '^', 22)
+			-- An exit that CALPADS had already has done its work, and a no-show was
+			-- never there, so that it ends nothing; nor does an exit before the start.
+			AND split_part(r.line, '^', 25) >= split_part(r.line, '^', 22) AND split_part(r.line, '^', 26) <> 'N470'
 			AND (r.changed = '{}' OR r.changed ?| ARRAY['enrollment_exit_date', 'student_exit_reason_code'])
 	), leaves AS (
 		SELECT l.load_id, l.ssid, l.school_of_attendance, array_agg(l.place) AS places,
@@ -4407,6 +4407,7 @@ AS $$
 		d.lea, d.ssid, d.school_of_attendance, d.enrollment_start_date, (d.rec).enrollment_exit_date,
 		(d.rec).student_exit_reason_code::text,
 		d.transaction_type <> 'D' AND coalesce((d.rec).enrollment_exit_date >= d.enrollment_start_date, false)
+			AND (d.rec).student_exit_reason_code IS DISTINCT FROM 'N470'
 			AND (d.changed = '{}' OR d.changed ?| ARRAY['enrollment_exit_date', 'student_exit_reason_code'])
 	FROM calpads.current_load c
 		CROSS JOIN LATERAL calpads.reconcile_senr(c.lea, only_ssid, true) d
