@@ -33,6 +33,11 @@ SELECT file_no, category, reason, ssid, education_program_code AS program, chang
 SELECT file_id, file_name, records, status FROM calpads.create_extract('SPRG');
 SELECT file_id, ssid, after_exit FROM calpads.extract_record ORDER BY file_id, line_no;
 SELECT step, file_name, records, refused, rule, explanation FROM calpads.rehearse(1);
+-- Without the record the rehearsal sees what the exit will have closed.
+BEGIN;
+UPDATE calpads.extract_record SET line = replace(line, '^181^', '^127^') WHERE file_id = 2;
+SELECT step, refused, ssid, education_program_code AS program, field, explanation FROM calpads.rehearse(1);
+ROLLBACK;
 SELECT file_id, file_name, records, status FROM calpads.create_extract('SENR');
 SELECT file_id, ssid, senr_file_id, explanation FROM calpads.file_waits_for;
 SELECT status FROM calpads.post_file(1);
