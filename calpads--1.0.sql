@@ -3012,21 +3012,24 @@ COMMENT ON FUNCTION calpads.load_ods(text, text, bytea, text) IS
 
 -- A day that does not exist is no date, and no error either.
 CREATE FUNCTION calpads.file_date(value text) RETURNS date
-	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	part integer[];
+	day date;
 BEGIN
-	part := coalesce(
-		regexp_match(value, '^(\d{4})(\d\d)(\d\d)$'),
-		regexp_match(value, '^(\d{4})-(\d\d?)-(\d\d?)(?:[ T].*)?$'),
-		(SELECT ARRAY[m[3], m[1], m[2]] FROM regexp_match(value, '^(\d\d?)/(\d\d?)/(\d{4})(?: .*)?$') m));
-	IF part[1] NOT BETWEEN 1900 AND 2199 OR part[2] NOT BETWEEN 1 AND 12 OR part[3] < 1
-			OR part[3] > date_part('day', make_date(part[1], part[2], 1) + interval '1 month - 1 day') THEN
-		RETURN NULL;
+	part := regexp_match(value, '^(\d{4})(\d\d)(\d\d)$');
+	IF part IS NULL THEN
+		part := coalesce(
+			regexp_match(value, '^(\d{4})-(\d\d?)-(\d\d?)(?:[ T].*)?$'),
+			(SELECT ARRAY[m[3], m[1], m[2]] FROM regexp_match(value, '^(\d\d?)/(\d\d?)/(\d{4})(?: .*)?$') m));
 	END IF;
-	RETURN make_date(part[1], part[2], part[3]);
+	IF part[1] BETWEEN 1900 AND 2199 AND part[2] BETWEEN 1 AND 12 AND part[3] BETWEEN 1 AND 31 THEN
+		day := make_date(part[1], part[2], 1) + (part[3] - 1);
+	END IF;
+	-- February 30 is none.
+	RETURN CASE WHEN date_part('month', day) = part[2] THEN day END;
 END;
 $$;
 COMMENT ON FUNCTION calpads.file_date(text) IS
@@ -15547,8 +15550,11 @@ CREATE FUNCTION calpads.ssid_request_lea(keep integer[], skip integer[]) RETURNS
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	leas text[];
+	leas text[] := calpads.our_leas();
 BEGIN
+	IF cardinality(leas) = 1 THEN
+		RETURN leas[1];
+	END IF;
 	SELECT array_agg(DISTINCT w.lea ORDER BY w.lea) INTO leas
 	FROM calpads.students_without_ssid(keep, skip) w
 	WHERE w.rule IS NULL;
@@ -16548,71 +16554,79 @@ COMMENT ON FUNCTION calpads.ssid_layout_rows(text, text, bytea) IS
 	'rows of an SSID extract or a Replacement SSIDs extract: field of the layout → value; complaint: the row is of no use';
 
 -- All rows of another LEA: it is another district's file.
-CREATE FUNCTION calpads.lea_of_ssid_file(layout text, name text, content bytea) RETURNS text
+CREATE FUNCTION calpads.lea_of_ssid_file(loaded calpads.load, leas_in_file text[]) RETURNS text
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	rows bigint;
-	leas text[];
+	ours text[] := calpads.our_leas();
+	lea text := (SELECT min(l) FROM unnest(leas_in_file) AS l WHERE l = ANY (ours));
 BEGIN
-	SELECT count(*), array_agg(DISTINCT o.lea ORDER BY o.lea) FILTER (WHERE o.lea = ANY ((SELECT calpads.our_leas())::text[]))
-	INTO rows, leas
-	FROM calpads.ssid_layout_rows(layout, name, content) r
-		CROSS JOIN LATERAL (SELECT calpads.seven_digits(r.cell ->> 'reporting_lea') AS lea) AS o;
-	IF rows = 0 OR leas IS NULL THEN
+	IF lea IS NULL THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'bad_copy_file_format',
-			MESSAGE = format('file "%s" has no rows of our LEAs', name),
+			MESSAGE = format('file "%s" has no rows of our LEAs', loaded.file_name),
 			DETAIL = format('It is to be a %s with caret between the fields; our LEAs: %s.',
-				(SELECT l.title FROM calpads.layout l WHERE l.name = lea_of_ssid_file.layout),
-				coalesce(nullif(array_to_string(calpads.our_leas(), ', '), ''), 'none')),
+				(SELECT l.title FROM calpads.layout l WHERE l.name = loaded.layout),
+				coalesce(nullif(array_to_string(ours, ', '), ''), 'none')),
 			HINT = 'Request the extract in CALPADS for the own LEA; our LEAs are those of calpads.school.';
 	END IF;
-	RETURN leas[1];
+	RETURN lea;
 END;
 $$;
-COMMENT ON FUNCTION calpads.lea_of_ssid_file(text, text, bytea) IS 'the LEA of ours that the file is of, or an error';
+COMMENT ON FUNCTION calpads.lea_of_ssid_file(calpads.load, text[]) IS 'the LEA of ours that the file is of, or an error';
 
-CREATE FUNCTION calpads.new_ssid_load(path text, bytes bytea, layout text, lea text) RETURNS calpads.load
+-- The LEA follows when its rows are there.
+CREATE FUNCTION calpads.new_ssid_load(path text, bytes bytea, layout text) RETURNS calpads.load
 	LANGUAGE sql
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	INSERT INTO calpads.load (process, lea, file_name, sha256, bytes, layout, layout_year)
-	VALUES ('SSID', lea, regexp_replace(path, '^.*[/\\]', ''), encode(sha256(bytes), 'hex'), length(bytes), layout,
+	VALUES ('SSID', '', regexp_replace(path, '^.*[/\\]', ''), encode(sha256(bytes), 'hex'), length(bytes), layout,
 		calpads.academic_year(calpads.today()))
 	RETURNING *
 $$;
-COMMENT ON FUNCTION calpads.new_ssid_load(text, bytea, text, text) IS 'a row of calpads.load for a file of the process SSID';
+COMMENT ON FUNCTION calpads.new_ssid_load(text, bytea, text) IS 'a row of calpads.load for a file of the process SSID';
 
 CREATE FUNCTION calpads.store_ssid_extract(load_id bigint, name text, content bytea) RETURNS void
 	LANGUAGE sql
 	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
 AS $$
+	WITH row AS MATERIALIZED (
+		SELECT r.* FROM calpads.ssid_layout_rows('ssid_extract', name, content) r
+	), day AS MATERIALIZED (
+		-- A file has few dates, often.
+		SELECT v.written, calpads.file_date(v.written) AS day
+		FROM (SELECT DISTINCT t.written
+			FROM row r CROSS JOIN LATERAL (VALUES (r.cell ->> 'student_birth_date'), (r.cell ->> 'enrollment_start_date'),
+				(r.cell ->> 'english_language_acquisition_status_start_date'), (r.cell ->> 'date_ssid_created')) AS t (written)
+			WHERE t.written IS NOT NULL) AS v
+	)
 	INSERT INTO calpads.ssid_extract_row (load_id, line_no, reporting_lea, school_of_attendance, ssid, local_student_id,
 		last_name, first_name, middle_name, gender, birth_date, enrollment_start_date, grade_level, elas_code,
 		elas_start_date, primary_language, ssid_created, with_disabilities, complaint, line)
-	SELECT load_id, r.line_no, calpads.seven_digits(r.cell ->> 'reporting_lea'),
+	SELECT store_ssid_extract.load_id, r.line_no, calpads.seven_digits(r.cell ->> 'reporting_lea'),
 		calpads.seven_digits(r.cell ->> 'school_of_attendance'), r.cell ->> 'ssid', r.cell ->> 'local_student_id',
 		r.cell ->> 'student_legal_last_name', r.cell ->> 'student_legal_first_name', r.cell ->> 'student_legal_middle_name',
-		upper(r.cell ->> 'gender_code'), d.birth_date, d.start_date, r.cell ->> 'grade_level_code',
-		upper(r.cell ->> 'english_language_acquisition_status_code'), d.elas_date, r.cell ->> 'primary_language_code',
-		d.created, upper(r.cell ->> 'student_with_disabilities_indicator'),
+		upper(r.cell ->> 'gender_code'), b.day, e.day, r.cell ->> 'grade_level_code',
+		upper(r.cell ->> 'english_language_acquisition_status_code'), l.day, r.cell ->> 'primary_language_code',
+		c.day, upper(r.cell ->> 'student_with_disabilities_indicator'),
 		CASE
 			WHEN r.complaint IS NOT NULL THEN r.complaint
 			WHEN NOT calpads.is_ssid(r.cell ->> 'ssid') THEN 'The SSID is not of ten digits.'
 			WHEN r.cell ->> 'local_student_id' IS NULL THEN 'The local student ID is missing.'
-			WHEN d.birth_date IS NULL THEN 'The birth date is no date.'
-			WHEN r.cell ->> 'enrollment_start_date' IS NOT NULL AND d.start_date IS NULL THEN 'The enrollment start date is no date.'
-			WHEN r.cell ->> 'english_language_acquisition_status_start_date' IS NOT NULL AND d.elas_date IS NULL
+			WHEN b.day IS NULL THEN 'The birth date is no date.'
+			WHEN r.cell ->> 'enrollment_start_date' IS NOT NULL AND e.day IS NULL THEN 'The enrollment start date is no date.'
+			WHEN r.cell ->> 'english_language_acquisition_status_start_date' IS NOT NULL AND l.day IS NULL
 				THEN 'The start date of the language status is no date.'
-			WHEN r.cell ->> 'date_ssid_created' IS NOT NULL AND d.created IS NULL THEN 'The date SSID created is no date.'
+			WHEN r.cell ->> 'date_ssid_created' IS NOT NULL AND c.day IS NULL THEN 'The date SSID created is no date.'
 		END, r.line
-	FROM calpads.ssid_layout_rows('ssid_extract', name, content) r
-		CROSS JOIN LATERAL (SELECT calpads.file_date(r.cell ->> 'student_birth_date') AS birth_date,
-			calpads.file_date(r.cell ->> 'enrollment_start_date') AS start_date,
-			calpads.file_date(r.cell ->> 'english_language_acquisition_status_start_date') AS elas_date,
-			calpads.file_date(r.cell ->> 'date_ssid_created') AS created) AS d
+	FROM row r
+		LEFT JOIN day b ON b.written = r.cell ->> 'student_birth_date'
+		LEFT JOIN day e ON e.written = r.cell ->> 'enrollment_start_date'
+		LEFT JOIN day l ON l.written = r.cell ->> 'english_language_acquisition_status_start_date'
+		LEFT JOIN day c ON c.written = r.cell ->> 'date_ssid_created'
 $$;
 COMMENT ON FUNCTION calpads.store_ssid_extract(bigint, text, bytea) IS 'the rows of an SSID extract as rows of calpads.ssid_extract_row';
 
@@ -16690,7 +16704,8 @@ AS $$
 			bool_or(calpads.same_name(p.last_name, d.sis_last_name) OR calpads.same_name(p.last_name, d.last_name)) AS has_twin
 		FROM differing d JOIN person p ON p.birth_date IN (d.birth_date, d.sis_birth_date) AND p.student_id <> d.found_id
 		GROUP BY d.line_no
-	), judged AS (
+	), judged AS MATERIALIZED (
+		-- Once for each row, however often the verdict is looked at.
 		SELECT c.line_no, c.found_id, c.ssids, c.ssid,
 			concat_ws(', ', CASE WHEN c.other_last THEN 'last name' END, CASE WHEN c.other_first THEN 'first name' END,
 				CASE WHEN c.other_birth THEN 'birth date' END, CASE WHEN c.other_gender THEN 'gender' END) AS differs,
@@ -16785,15 +16800,16 @@ CREATE FUNCTION calpads.load_ssid_extract(path text, content bytea DEFAULT NULL)
 AS $$
 DECLARE
 	bytes bytea := calpads.ssid_file(path, content);
-	lea text := calpads.lea_of_ssid_file('ssid_extract', path, bytes);
 	loaded calpads.load;
 BEGIN
 	PERFORM calpads.lock_ssids();
-	loaded := calpads.new_ssid_load(path, bytes, 'ssid_extract', lea);
+	loaded := calpads.new_ssid_load(path, bytes, 'ssid_extract');
 	PERFORM calpads.store_ssid_extract(loaded.load_id, path, bytes);
+	loaded.lea := calpads.lea_of_ssid_file(loaded, (SELECT array_agg(DISTINCT r.reporting_lea)
+		FROM calpads.ssid_extract_row r WHERE r.load_id = loaded.load_id));
 	PERFORM calpads.review_ssid_extract(loaded.load_id);
 	UPDATE calpads.load l
-	SET (rows_read, rows_loaded, rows_rejected) = (SELECT count(*), count(*) FILTER (WHERE r.verdict <> 'bad_row'),
+	SET lea = loaded.lea, (rows_read, rows_loaded, rows_rejected) = (SELECT count(*), count(*) FILTER (WHERE r.verdict <> 'bad_row'),
 			count(*) FILTER (WHERE r.verdict = 'bad_row')
 		FROM calpads.ssid_extract_row r WHERE r.load_id = l.load_id)
 	WHERE l.load_id = loaded.load_id
@@ -17203,11 +17219,10 @@ CREATE FUNCTION calpads.load_ssid_replacement(path text, content bytea DEFAULT N
 AS $$
 DECLARE
 	bytes bytea := calpads.ssid_file(path, content);
-	lea text := calpads.lea_of_ssid_file('ssid_replacement', path, bytes);
 	loaded calpads.load;
 BEGIN
 	PERFORM calpads.lock_ssids();
-	loaded := calpads.new_ssid_load(path, bytes, 'ssid_replacement', lea);
+	loaded := calpads.new_ssid_load(path, bytes, 'ssid_replacement');
 	INSERT INTO calpads.ssid_replacement_row (load_id, line_no, reporting_lea, school_of_attendance, local_student_id,
 		retired_ssid, replacement_ssid, complaint, line)
 	SELECT loaded.load_id, r.line_no, calpads.seven_digits(r.cell ->> 'reporting_lea'),
@@ -17220,8 +17235,10 @@ BEGIN
 			WHEN r.cell ->> 'retired_ssid' = r.cell ->> 'replacement_ssid' THEN 'The SSID is said to replace itself.'
 		END, r.line
 	FROM calpads.ssid_layout_rows('ssid_replacement', path, bytes) r;
+	loaded.lea := calpads.lea_of_ssid_file(loaded, (SELECT array_agg(DISTINCT r.reporting_lea)
+		FROM calpads.ssid_replacement_row r WHERE r.load_id = loaded.load_id));
 	UPDATE calpads.load l
-	SET (rows_read, rows_loaded, rows_rejected) = (SELECT count(*), count(*) - count(r.complaint), count(r.complaint)
+	SET lea = loaded.lea, (rows_read, rows_loaded, rows_rejected) = (SELECT count(*), count(*) - count(r.complaint), count(r.complaint)
 		FROM calpads.ssid_replacement_row r WHERE r.load_id = l.load_id)
 	WHERE l.load_id = loaded.load_id
 	RETURNING l.* INTO loaded;
