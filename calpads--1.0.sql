@@ -19229,7 +19229,7 @@ BEGIN
 			p.first_day, p.first_day, p.ld,
 			CASE WHEN s.story = 'no-show' THEN 'N' WHEN p.ld IS NULL THEN '' ELSE 'I' END,
 			p.pr, p.it, p.itd, 0,
-			CASE WHEN s.name %% 3 = 0 THEN '01' ELSE '00' END, CASE WHEN s.name %% 6 = 0 THEN 'L' ELSE 'E' END,
+			CASE WHEN s.name %% 3 = 0 THEN '01' ELSE '00' END, CASE s.name %% 6 WHEN 0 THEN 'L' WHEN 3 THEN 'R' ELSE 'E' END,
 			CASE WHEN s.name %% 3 = 0 THEN 'Y' ELSE 'N' END, calpads.sample_pick('{700,600,100,400,208}', s.name),
 			s.name %% 9000 + 100 || ' Calle del Sol', 'Valle Dorado', 'CA', '95999',
 			CASE WHEN s.story = 'graduated' THEN 'D' WHEN p.er = '230' THEN 'P' END,
@@ -19271,10 +19271,12 @@ BEGIN
 		FROM %1$I.stu AS s, generate_series(1, 2) AS g (guardian)
 	$sql$, schema);
 	EXECUTE format($sql$
-		INSERT INTO %1$I.lac (id, eac, ead, uss, sd)
-		SELECT DISTINCT ON (s.id) s.id, CASE s.lf WHEN 'L' THEN 'EL' ELSE 'EO' END, s.dd, s.dd,
-			CASE s.lf WHEN 'L' THEN s.dd END
-		FROM %1$I.stu AS s ORDER BY s.id, s.dd
+		-- Some were redesignated this school year, which CALPADS does not know yet.
+		INSERT INTO %1$I.lac (id, eac, ead, uss, sd, rd1)
+		SELECT DISTINCT ON (s.id) s.id, CASE WHEN s.lf = 'E' THEN 'EO' WHEN s.lf = 'L' OR s.id %% 10 = 0 THEN 'EL' ELSE 'RFEP' END,
+			s.dd, s.dd, CASE WHEN s.lf = 'L' OR s.lf = 'R' AND s.id %% 10 = 0 THEN s.dd END,
+			CASE WHEN s.lf = 'R' THEN CASE WHEN s.id %% 10 = 0 THEN c.this_start + 20 ELSE s.dd END END
+		FROM %1$I.stu AS s, calpads.sample_calendar() AS c ORDER BY s.id, s.dd
 	$sql$, schema);
 END;
 $$;

@@ -2,7 +2,7 @@
 -- every way of lagging behind, and a difference that brings it up to date.
 
 BEGIN;
-SELECT plan(34);
+SELECT plan(37);
 SET LOCAL client_min_messages = warning;
 SET LOCAL calpads.today = '2025-11-14';
 
@@ -27,6 +27,11 @@ SELECT throws_ok('SELECT calpads.create_sample_district()', '55000', 'schema "si
 SELECT is(count(DISTINCT cid)::integer, count(DISTINCT id)::integer, 'each student has an SSID of its own')
 FROM sis.stu;
 SELECT is(count(*)::integer, 0, 'the mapping finds nothing wrong') FROM sis.senr WHERE problems IS NOT NULL;
+SELECT is_empty('SELECT * FROM calpads.sela_held()', 'nor the language statuses');
+SELECT bag_eq('SELECT DISTINCT reason || '' '' || (rec).english_language_acquisition_status_code FROM calpads.sela_delta()', $$VALUES ('status_changed RFEP')$$,
+	'of which some changed');
+SELECT is(count(*)::integer, 0, 'nor student information, but that some went to school in transitional kindergarten before they were four') FROM sis.sinf
+WHERE jsonb_path_exists(problems, '$[*] ? (@.rule != "SINF0059" && @.rule != "IVR0009_OTHER_NAMES")');
 SELECT ok(bool_or(fn ~ '[é-ú]') AND bool_or(ln ~ '''') AND bool_or(fna ~ '"'),
 	'names hold accents, apostrophes and double quotes')
 FROM sis.stu;
