@@ -1392,7 +1392,9 @@ CREATE FUNCTION calpads.unlogged_tables(schema_name text, OUT relation regclass,
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT c.oid::regclass, c.relname::text,
-		CASE WHEN c.relkind IN ('r', 'p')
+		CASE WHEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgfoid = 'calpads.log_change()'::regprocedure)
+			THEN format('not kept: its triggers are disabled; ALTER TABLE %s ENABLE TRIGGER USER switches them on', c.oid::regclass)
+		WHEN c.relkind IN ('r', 'p')
 			THEN format('not kept: the table was there before; calpads.log_changes(%L) makes its triggers', c.relname)
 			ELSE format('not kept: it is a %s, which can have no such triggers; its own system has to fill LGD and ADH',
 				CASE c.relkind WHEN 'f' THEN 'foreign table' WHEN 'm' THEN 'materialized view' ELSE 'view' END) END
@@ -1401,7 +1403,8 @@ AS $$
 		AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 		AND c.relname IN (SELECT f.table_name FROM calpads.logged_field f)
 		AND NOT EXISTS (SELECT FROM pg_trigger t
-			WHERE t.tgrelid = c.oid AND t.tgfoid = 'calpads.log_change()'::regprocedure)
+			WHERE t.tgrelid = c.oid AND t.tgfoid = 'calpads.log_change()'::regprocedure
+			HAVING count(*) > 0 AND bool_and(t.tgenabled IN ('O', 'A')))
 $$;
 COMMENT ON FUNCTION calpads.unlogged_tables(text) IS 'tables of a SIS schema whose changes are not logged, and why';
 
@@ -1424,7 +1427,7 @@ BEGIN
 		RAISE EXCEPTION USING
 			ERRCODE = 'wrong_object_type',
 			MESSAGE = format('changes of %s cannot be logged', found.relation),
-			DETAIL = 'Triggers of statements with their rows are for tables only.';
+			DETAIL = format('The log is %s.', found.obstacle);
 	END IF;
 	PERFORM calpads.make_log_triggers(found.relation, table_name);
 END;

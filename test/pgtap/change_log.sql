@@ -1,7 +1,7 @@
 -- The change log: what changes in the SIS reaches LGD and ADH, however it is changed.
 
 BEGIN;
-SELECT plan(50);
+SELECT plan(53);
 \ir fixture/district.sql
 
 SELECT pg_temp.student(jsonb_build_object('id', n, 'ad', '1 Elm St', 'cy', 'Almond', 'st', 'CA', 'zc', '95001')),
@@ -170,6 +170,12 @@ UPDATE own_log.stu SET ln = ln || '!', sc = CASE sc WHEN 10 THEN 30 ELSE sc END;
 SELECT is((SELECT string_agg(format('%s %s -> %s', id, ov, nv), ', ' ORDER BY id) FROM own_log.lgd), '1 Low -> Low!, 2 High -> High!', 'also for rows that change the partition');
 UPDATE own_log.stu_high SET ln = 'Directly' WHERE id = 2;
 SELECT is((SELECT count(*) FROM own_log.lgd WHERE nv = 'Directly'), 1::bigint, 'and for those of a partition by its name');
+ALTER TABLE own_log.stu DISABLE TRIGGER calpads_log_update;
+SELECT is((SELECT obstacle FROM calpads.unlogged_tables('own_log') WHERE table_name = 'stu'),
+	'not kept: its triggers are disabled; ALTER TABLE own_log.stu ENABLE TRIGGER USER switches them on', 'a trigger that is disabled is told of');
+SELECT throws_ok($$SELECT calpads.log_changes('stu', 'own_log')$$, '42809', 'changes of own_log.stu cannot be logged', 'and made no second time');
+ALTER TABLE own_log.stu ENABLE TRIGGER USER;
+SELECT is_empty($$SELECT * FROM calpads.unlogged_tables('own_log') WHERE table_name = 'stu'$$, 'switched on again');
 DROP TABLE own_log.lgd;
 CREATE TABLE own_log.lgd (id integer, fc text, dt date);
 SELECT throws_ok($$UPDATE own_log.stu SET ln = 'Narrow' WHERE id = 2$$, '42703', NULL, 'a log of another form is an error, not a loss');

@@ -388,5 +388,34 @@ DELETE FROM sis.lgd;
 SELECT pg_temp.pupil(90) \g /dev/null
 SELECT is(pg_temp.records(90) ~ '^2026-08-10 (new_student|enrollment_start)', true, 'a new student is sent from the enrollment start');
 
+-- What was posted before a load is past --------------------------------------------------------------
+
+SELECT calpads.post_file(f.file_id) FROM calpads.create_extract('SINF') f \g /dev/null
+UPDATE sis.stu SET fn = 'Once' WHERE id = 2;
+SELECT count(*) FROM calpads.create_extract('SINF') \g /dev/null
+SELECT count(*) FROM calpads.load_ods('SINF', 'SINF.txt', convert_to(pg_temp.ods_line(2) || E'\r\n', 'UTF8')) \g /dev/null
+SELECT throws_ok(format('SELECT calpads.unpost_file(%s)', (SELECT file_id FROM calpads.extract_file WHERE status = 'Posted' ORDER BY post_order DESC LIMIT 1)),
+	'55000', NULL, 'a posting before a newer load cannot be taken back');
+SELECT is((SELECT status FROM calpads.extract_file ORDER BY file_id DESC LIMIT 1), 'Obsolete', 'a file that was made before it cannot be posted');
+SELECT is(pg_temp.records(2), '2026-10-01 change_date', 'its entries are sent with the next one');
+
+-- Several LEAs: a charter school that reports for itself -------------------------------------------------
+
+SET LOCAL calpads.independent_charter_schools = '30';
+SELECT pg_temp.pupil(100, enrolled => '{"ld": "2026-09-11", "er": "T160"}'), pg_temp.enrollment('{"id": 100, "sc": 30, "ed": "2026-09-14"}'),
+	pg_temp.pupil(101, '{"sc": 30}', '{"sc": 30}') \g /dev/null
+DELETE FROM sis.lgd;
+DELETE FROM sis.adh;
+INSERT INTO sis.lgd (id, tc, fc, dt) VALUES (100, 'STU', 'LN', '2026-09-01'), (100, 'STU', 'BD', '2026-09-01'), (101, 'STU', 'LN', '2026-09-01'), (9999, 'STU', 'LN', '2026-09-01');
+SELECT results_eq('SELECT lea COLLATE "default", local_student_id COLLATE "default", effective_start_date FROM calpads.sinf_delta()',
+	$$VALUES ('0110017', '100', '2026-09-01'::date), ('0130030', '100', '2026-09-14'), ('0130030', '101', '2026-09-01')$$,
+	'each record is of the LEA that had the student on its day');
+CREATE TEMPORARY TABLE of_leas AS SELECT * FROM calpads.create_extract('SINF');
+SELECT results_eq('SELECT lea COLLATE "default", file_name COLLATE "default", records FROM of_leas ORDER BY lea', $$VALUES ('0110017', '001_SINF.txt', 1::bigint), ('0130030', '001_SINF.txt', 2)$$, 'a batch for each');
+SELECT is((SELECT count(*) FROM calpads.batch_held h JOIN of_leas USING (batch_id) WHERE h.local_student_id = '9999'), 2::bigint, 'whom nobody reports is noted in each');
+SELECT count(*) FROM of_leas m, calpads.post_file(m.file_id) WHERE m.lea = '0130030' \g /dev/null
+SELECT results_eq('SELECT lea COLLATE "default", local_student_id COLLATE "default" FROM calpads.sinf_delta()', $$VALUES ('0110017', '100')$$, 'what one LEA posts is done for that one');
+SELECT is_empty($$SELECT * FROM calpads.create_extract('SINF', lea => '0130030')$$, 'and has no second batch');
+
 SELECT * FROM finish();
 ROLLBACK;
