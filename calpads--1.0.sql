@@ -7884,15 +7884,17 @@ BEGIN
 				JOIN fluency ON fluency.id = student.student_id
 				LEFT JOIN calpads.code_translation(NULL) t ON t.local_set = 'STU.LF' AND t.local_code = fluency.local_status
 			WHERE NOT student.is_expected
+		), known AS MATERIALIZED (
+			SELECT * FROM calpads.known_language_status()
 		)
 		SELECT DISTINCT ON (fluent.student_id) fluent.lea, fluent.ssid, fluent.school, fluent.student_id::text, fluent.fluency,
 			CASE WHEN fluent.grade IN ('IN', 'TD', 'PS', 'AD') THEN format('grade %%s', fluent.grade)
 				WHEN fluent.school = '0000002' THEN 'a private school (0000002)'
 				ELSE format('enrollment status %%s', fluent.status) END,
 			known.status, known.start_date, known.language, known.reporting_lea
-		FROM fluent LEFT JOIN calpads.known_language_status() known ON known.ssid = fluent.ssid
+		FROM fluent LEFT JOIN known ON known.ssid = fluent.ssid
 		WHERE fluent.lea IS NOT NULL
-			AND coalesce((fluent.ssid, fluent.fluency) NOT IN (SELECT k.ssid, k.status FROM calpads.known_language_status() k), true)
+			AND coalesce((fluent.ssid, fluent.fluency) NOT IN (SELECT k.ssid, k.status FROM known k), true)
 		ORDER BY fluent.student_id, known.start_date DESC NULLS LAST, calpads.elas_rank(known.status) DESC
 		$query$, calpads.sis_source(NULL, 'stu'));
 END;
