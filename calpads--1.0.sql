@@ -9663,7 +9663,8 @@ COMMENT ON COLUMN calpads.program_profile.row_drop_limit_percent IS
 	'so is a run whose file has fewer rows than the last one by more than this';
 COMMENT ON COLUMN calpads.program_profile.isi_compatible IS 'as the setting calpads.isi_compatible; null: that setting';
 COMMENT ON COLUMN calpads.program_profile.site_required IS 'rows without a Site ID are rejected';
-COMMENT ON COLUMN calpads.program_profile.recipients IS 'who gets a mail after each run (counts only)';
+COMMENT ON COLUMN calpads.program_profile.recipients IS
+	'who gets a mail after each run (counts only); null: calpads.nightly_mail_recipients';
 COMMENT ON COLUMN calpads.program_profile.end_announced_on IS 'when the end was announced last; set by the runs';
 
 SELECT pg_catalog.pg_extension_config_dump('calpads.isi_code', '');
@@ -10226,7 +10227,8 @@ COMMENT ON FUNCTION calpads.program_outcome(calpads.isi_program, jsonb) IS
 /*
  * pg_temp.program_verdict: the outcome of each line that can be taken.  The
  * record is compared column by column first, because most lines of most files
- * change nothing.
+ * change nothing.  A record that somebody decided to close is not opened again
+ * by an empty end of its own line: it would be closed and opened by turns.
  */
 CREATE FUNCTION calpads.conclude_program_lines(reopen boolean) RETURNS void
 	LANGUAGE plpgsql
@@ -10246,7 +10248,7 @@ BEGIN
 		v.keeps_end
 	FROM (
 		SELECT w.*, CASE WHEN w.differs AND NOT w.is_held AND w.twin_of IS NULL AND w.decision IS DISTINCT FROM 'skip'
-			THEN calpads.program_change(w.stored, w.incoming, w.decision, reopen) END AS changed
+			THEN calpads.program_change(w.stored, w.incoming, w.decision, w.reopens) END AS changed
 		FROM (
 			SELECT s.line_no, s.twin_of, s.codes <> '{}' AND a.decision IS NULL AS is_held, p.record_id,
 				-- With the four parts already there, a decision about another record is done.
@@ -10257,17 +10259,20 @@ BEGIN
 				CASE WHEN d.differs THEN ROW(NULL, s.line_no, NULL, NULL, s.import_student_id, NULL, NULL, NULL, NULL, NULL, s.program_id,
 					s.eligibility_start_date, s.eligibility_end_date, s.program_start_date, s.program_end_date, s.academic_year, s.site_id,
 					s.student_id, NULL, NULL, NULL, NULL, NULL, NULL)::calpads.program_import_row END AS incoming,
-				NOT reopen AND (s.program_end_date IS NULL AND p.program_end_date IS NOT NULL
+				w.reopens, NOT w.reopens AND (s.program_end_date IS NULL AND p.program_end_date IS NOT NULL
 					OR s.eligibility_end_date IS NULL AND p.eligibility_end_date IS NOT NULL) AS keeps_end
 			FROM pg_temp.program_step s
 				LEFT JOIN pg_temp.program_answer a ON a.line_no = s.line_no
 				LEFT JOIN calpads.isi_program p ON p.record_id = coalesce(s.record_id, a.record_id)
+				LEFT JOIN (SELECT DISTINCT c.record_id FROM pg_temp.program_answer c WHERE c.decision = 'close') AS closing
+					ON closing.record_id = p.record_id
+				CROSS JOIN LATERAL (SELECT reopen AND closing.record_id IS NULL AS reopens) AS w
 				CROSS JOIN LATERAL (
 					SELECT p.record_id IS NOT NULL AND (coalesce(a.decision IN ('merge_into', 'close'), false)
 						OR coalesce(s.eligibility_start_date <> p.eligibility_start_date,
 							s.eligibility_start_date IS NOT NULL AND p.eligibility_start_date IS NULL)
 						OR coalesce(s.program_end_date <> p.program_end_date,
-							s.program_end_date IS NOT NULL OR reopen AND p.program_end_date IS NOT NULL)
+							s.program_end_date IS NOT NULL OR w.reopens AND p.program_end_date IS NOT NULL)
 						OR coalesce(s.eligibility_end_date <> p.eligibility_end_date,
 							s.eligibility_end_date IS NOT NULL AND p.eligibility_end_date IS NULL)
 						OR coalesce(s.academic_year <> p.academic_year, s.academic_year IS NOT NULL AND p.academic_year IS NULL))
@@ -10524,22 +10529,6 @@ $$;
 COMMENT ON FUNCTION calpads.note_program_dates() IS
 	'says in pg_temp.program_note where program dates and enrollments disagree; part of calpads.import_programs()';
 
-CREATE FUNCTION calpads.is_valid_utf8(content bytea) RETURNS boolean
-	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	PERFORM convert_from(content, 'UTF8');
-	RETURN true;
-EXCEPTION
-	WHEN character_not_in_repertoire THEN
-		RETURN false;
-	WHEN untranslatable_character THEN
-		RETURN true;
-END;
-$$;
-COMMENT ON FUNCTION calpads.is_valid_utf8(bytea) IS 'the bytes are text in UTF-8';
-
 /* What is to be said of the file as a whole; unknown codes one by one, with their rows. */
 CREATE FUNCTION calpads.program_file_notes(content bytea) RETURNS jsonb
 	LANGUAGE plpgsql
@@ -10550,8 +10539,8 @@ BEGIN
 		SELECT jsonb_agg(n.message)
 		FROM (
 			SELECT calpads.program_message('ISI068', 'warning', NULL, NULL,
-				'The bytes are not valid UTF-8; lines that are not were read as Windows-1252.') AS message
-			WHERE NOT calpads.is_valid_utf8(content)
+				'The bytes are not valid UTF-8; the file was read as Windows-1252.') AS message
+			WHERE calpads.detected_encoding(content) <> 'UTF8'
 			UNION ALL
 			SELECT calpads.program_message('ISI069', 'warning', NULL, max(l.cell_count)::text,
 				format('Lines have up to %s columns, more than are known; the others are kept in the raw rows only.', max(l.cell_count)),
@@ -10791,7 +10780,6 @@ CREATE FUNCTION calpads.judge_programs(name text, content bytea, compatible bool
 	RETURNS void
 	LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp
-	SET enable_nestloop = off
 AS $$
 BEGIN
 	PERFORM calpads.stage_program_columns(name, content);
@@ -10818,11 +10806,15 @@ COMMENT ON FUNCTION calpads.judge_programs(text, bytea, boolean, boolean, boolea
 /*
  * A run: profile null is a call.  The file is judged, the verdicts are
  * written, and then, in a real run within its limits, the records.
+ *
+ * Everything is joined as a whole, and the statistics of the records are those
+ * of a time when there were fewer: a nested loop would take hours.
  */
 CREATE FUNCTION calpads.run_program_import(path text, content bytea, dry_run boolean, force boolean, profile calpads.program_profile)
 	RETURNS calpads.program_import
 	LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
 	SET jit = off
 	SET work_mem = '256MB'
 AS $$
@@ -10847,11 +10839,6 @@ BEGIN
 	IF NOT force AND (calpads.repeat_program_import(result.import_id)).import_id IS NOT NULL THEN
 		SELECT i.* INTO result FROM calpads.program_import i WHERE i.import_id = result.import_id;
 		RETURN result;
-	END IF;
-
-	-- Lines may end in CR alone, which the reader takes for damage.
-	IF position('\x0a'::bytea IN lines) = 0 THEN
-		lines := decode(replace(encode(lines, 'escape'), E'\r', E'\n'), 'escape');
 	END IF;
 	PERFORM calpads.judge_programs(file_name, lines, compatible, reopen, site_required);
 	UPDATE calpads.program_import i
@@ -11114,9 +11101,13 @@ $$;
 COMMENT ON FUNCTION calpads.programs_touched_since(bigint) IS
 	'records of an import that somebody changed after it, or that were sent to CALPADS and posted';
 
+-- Without nested loops for the reason of calpads.run_program_import().
 CREATE FUNCTION calpads.undo_program_import(import_id bigint) RETURNS calpads.program_import
 	LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+	SET work_mem = '256MB'
 AS $$
 DECLARE
 	undone calpads.program_import;
