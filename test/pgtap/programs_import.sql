@@ -129,6 +129,7 @@ SELECT is((SELECT notes -> 0 ->> 'code' FROM calpads.program_import WHERE import
 SELECT is(pg_temp.run(regexp_replace(pg_temp.row(7, '{"site_id": null}'), '(\t[^\t]*){2}$', '')), 'held ISI020 ISI042', 'fewer columns are empty ones');
 INSERT INTO calpads.isi_column VALUES (1, 'program_id'), (3, 'import_student_id'), (4, 'program_start_date'), (6, 'site_id');
 SELECT is(pg_temp.run(E'GATE\tx\t7\t08/10/2026\tx\tA'), 'unchanged', 'columns by the map of the district');
+SELECT is((SELECT notes FROM calpads.program_import WHERE import_id = pg_temp.last()), '[]', 'which may leave some out');
 DELETE FROM calpads.isi_column;
 SELECT throws_ok('SELECT calpads.import_programs(''programs.txt'', '''')', '22P04', NULL, 'an empty file is an error');
 SELECT throws_ok('SELECT calpads.import_programs(NULL, ''x'')', '22004', NULL, 'a name is needed');
