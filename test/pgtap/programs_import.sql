@@ -289,6 +289,22 @@ SELECT results_eq($$SELECT DISTINCT line_no, record_id, local_record_id ~ '^9-60
 		AND school_of_attendance = '6000010' AND education_program_code = '108'$$,
 	$$SELECT 1::bigint, record_id, true FROM calpads.isi_program WHERE student_id = 9 AND program_id = 'OPP'$$, 'a record is traced to its row');
 SELECT is_empty($$SELECT FROM sis.sprg WHERE source = 'ISI' AND local_record_id NOT IN (SELECT local_record_id FROM calpads.program_trace())$$, 'and so is each');
+-- From the file to CALPADS: what was posted is no difference any more, and stands against undo.
+SAVEPOINT posting;
+SELECT is((SELECT rows_loaded::integer FROM calpads.load_ods('SPRG', 'SPRG.txt', (
+	SELECT convert_to(string_agg(coalesce('{"record_type_code": "SPRG-R", "reporting_lea": "0110017", "school_of_attendance": "6000010",
+			"academic_year_id": "2026-2027", "ssid": "1000000009", "local_student_id": "9", "student_legal_first_name": "First9",
+			"student_legal_last_name": "Last9", "student_birth_date": "20160131", "student_gender_code": "F",
+			"education_program_code": "127", "education_program_membership_code": "1",
+			"education_program_membership_start_date": "20260801", "upload_date": "09/01/2026", "last_date_updated": "20260901 10:15"}'::jsonb
+			->> name, ''), '^' ORDER BY ordinal) || E'\r\n', 'UTF8')
+	FROM calpads.layout_field WHERE layout = 'sprg_ods'))), 1, 'CALPADS holds one of the records');
+SELECT results_eq('SELECT school_of_attendance, education_program_code, transaction_type FROM calpads.sprg_delta(true) WHERE local_student_id = ''9'' ORDER BY 2, 1',
+	$$VALUES ('6000010', '108', 'A'), ('6000020', '108', 'A'), ('6000020', '127', 'A')$$, 'and gets the others');
+SELECT count(calpads.post_file(f.file_id)) FROM (SELECT c.file_id FROM calpads.create_extract('SPRG', true) c ORDER BY c.seq) f \g /dev/null
+SELECT is_empty('SELECT FROM calpads.sprg_delta(true)', 'after that there is no difference');
+SELECT throws_like(format('SELECT calpads.undo_program_import(%s)', pg_temp.last()), '%cannot be undone any more%', 'and the import stands');
+ROLLBACK TO SAVEPOINT posting;
 SET LOCAL calpads.program_source = '108, 191';
 SELECT is((SELECT string_agg(DISTINCT source || ' ' || education_program_code, ', ' ORDER BY source || ' ' || education_program_code) FROM sis.sprg),
 	'ISI 108, ISI 191, PGM 127', 'program by program');
