@@ -21,7 +21,7 @@ my %district;
 for my $lea (sort keys %students)
 {
 	my $node = PostgreSQL::Test::Cluster->new("district_$lea");
-	$node->init;
+	$node->init(allows_streaming => 'logical');
 	$node->start;
 	create_district($node, 'postgres', $students{$lea});
 	$node->safe_psql(
@@ -114,5 +114,40 @@ is($county->safe_psql('postgres', 'SELECT count(*) FROM county.last_known'), 2, 
 is($county->safe_psql('postgres', "SELECT count(*) FROM county.batch WHERE lea = '9976543'"), 1, 'the other district can be asked');
 $district{9976550}->start;
 $county->safe_psql('postgres', 'REFRESH MATERIALIZED VIEW CONCURRENTLY county.last_known');
+
+# ---- the daily numbers as a copy: logical replication, whose tables carry the LEA in their keys ----
+
+my @tables = qw(enrollment_day program_day measured_value);
+$county->safe_psql('postgres', 'CREATE SCHEMA calpads');
+for my $table (@tables)
+{
+	my $definition = $district{9976543}->safe_psql(
+		'postgres', "SELECT string_agg(format('%I %s NOT NULL', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
+			|| ', ' || (SELECT pg_get_constraintdef(c.oid) FROM pg_constraint c WHERE c.conrelid = a.attrelid AND c.contype = 'p')
+		FROM pg_attribute a WHERE a.attrelid = 'calpads.$table'::regclass AND a.attnum > 0 GROUP BY a.attrelid");
+	$county->safe_psql('postgres', "CREATE TABLE calpads.$table ($definition)");
+}
+for my $lea (sort keys %district)
+{
+	my ($host, $port) = ($district{$lea}->host, $district{$lea}->port);
+
+	$district{$lea}->safe_psql(
+		'postgres', q{
+		CREATE PUBLICATION county FOR TABLE calpads.enrollment_day, calpads.program_day, calpads.measured_value;
+		CREATE ROLE county_copy LOGIN REPLICATION;
+		GRANT USAGE ON SCHEMA calpads TO county_copy;
+		GRANT SELECT ON calpads.enrollment_day, calpads.program_day, calpads.measured_value TO county_copy});
+	$county->safe_psql('postgres',
+		"CREATE SUBSCRIPTION district_$lea CONNECTION 'host=$host port=$port user=county_copy dbname=postgres' PUBLICATION county");
+}
+$county->wait_for_subscription_sync($district{$_}, "district_$_", 'postgres') for sort keys %district;
+$district{$_}->safe_psql('postgres', 'SELECT calpads.record_observations()') for keys %district;
+$district{$_}->wait_for_catchup("district_$_") for keys %district;
+for my $table (@tables)
+{
+	my $sum = 0;
+	$sum += $district{$_}->safe_psql('postgres', "SELECT count(*) FROM calpads.$table") for keys %district;
+	is($county->safe_psql('postgres', "SELECT count(*) FROM calpads.$table"), $sum, "every row of $table has come to the county, also those of the second observation");
+}
 
 done_testing();
