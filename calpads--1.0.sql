@@ -9435,12 +9435,18 @@ BEGIN
 	END IF;
 	PERFORM calpads.require_cron(format('SELECT cron.schedule_in_database(%L, %L, %L, %L)',
 		calpads.dispatcher_name(), beat, command, current_database()));
+	-- What the reports observe cannot be made up for later, so it begins with the schedule.
+	INSERT INTO calpads.job (name, process, days_of_week, time_of_day, enabled)
+	SELECT 'reports', 'REPORT', '{Mon,Tue,Wed,Thu,Fri,Sat,Sun}', '05:00', true
+	WHERE NOT EXISTS (SELECT FROM calpads.job j WHERE j.process = 'REPORT')
+	ON CONFLICT (name) DO NOTHING;
 	RETURN cron.schedule(calpads.dispatcher_name(), beat, command);
 END;
 $$;
 COMMENT ON FUNCTION calpads.install_dispatcher(integer) IS
 	'lets pg_cron call calpads.dispatch() every so many minutes as the current user; gives the number of its job. Called again, '
-	'it changes that job';
+	'it changes that job. Adds the daily job "reports" of process REPORT when there is none of that process; disable it, do not '
+	'delete it, when nothing is to be observed';
 
 CREATE FUNCTION calpads.remove_dispatcher() RETURNS boolean
 	LANGUAGE plpgsql
@@ -18150,13 +18156,13 @@ COMMENT ON COLUMN calpads_report.ssid_queue.days_open IS 'days from the request 
 CREATE FUNCTION calpads.html_text(value text) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN replace(replace(replace(replace(replace(
-		regexp_replace(coalesce(value, ''),
+		regexp_replace(value,
 			'[\u0001-\u0008\u000B-\u001F\u007F-\u009F\u061C\u200B\u200E\u200F\u2028-\u202E\u2060-\u206F\uFEFF\uFFF9-\uFFFB\uFFFE\uFFFF'
 			'\U000E0000-\U000E007F]', U&'\FFFD', 'g'),
 		'&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;');
 COMMENT ON FUNCTION calpads.html_text(text) IS
 	'a value as it may stand in HTML, between tags or in a quoted attribute; control characters, marks of direction and invisible '
-	'signs become U+FFFD; null becomes empty';
+	'signs become U+FFFD';
 
 CREATE FUNCTION calpads.review_number(value numeric) RETURNS text
 	LANGUAGE sql STABLE
@@ -18474,7 +18480,8 @@ COMMENT ON FUNCTION calpads.review_style() IS 'the style sheet of the review pag
 
 CREATE FUNCTION calpads.review_part(id text, title text, introduction text, content text) RETURNS text
 	LANGUAGE sql STABLE
-	RETURN format(E'<section id="%s">\n<h2>%s</h2>\n<p class="lead">%s</p>\n%s\n</section>\n', id, title, introduction, content);
+	RETURN CASE WHEN content IS NOT NULL THEN
+		format(E'<section id="%s">\n<h2>%s</h2>\n<p class="lead">%s</p>\n%s\n</section>\n', id, title, introduction, content) END;
 COMMENT ON FUNCTION calpads.review_part(text, text, text, text) IS 'a part of the review page; null when it has no content';
 
 CREATE FUNCTION calpads.review_process(process text) RETURNS text
@@ -18519,7 +18526,7 @@ AS $$
 			calpads.html_text(batch.lea), coalesce(' (' || calpads.html_text(s.name) || ')', ''),
 			calpads.html_text(calpads.academic_year(batch.today)), calpads.review_time(batch.created_at),
 			calpads.html_text(batch.created_by),
-			coalesce(format(' · compared with <bdi>%s</bdi>, loaded %s', calpads.html_text(l.file_name), calpads.review_time(l.loaded_at)), ''),
+			coalesce(' · compared with <bdi>' || calpads.html_text(l.file_name) || '</bdi>, loaded ' || calpads.review_time(l.loaded_at), ''),
 			CASE WHEN batch.forced THEN ' · <b>forced past a guard</b>' ELSE '' END)
 		|| format(E'<div class="verdict %s" id="verdict"><p><b>%s</b>%s</p>\n<p>%s</p></div>\n',
 			coalesce(batch.verdict, 'none'),
@@ -18589,7 +18596,8 @@ COMMENT ON FUNCTION calpads.review_files(bigint, boolean) IS 'the files of a bat
 
 CREATE FUNCTION calpads.review_reason(reason text) RETURNS text
 	LANGUAGE sql IMMUTABLE
-	RETURN regexp_replace(upper(left(reason, 1)) || replace(substr(reason, 2), '_', ' '), '\msis\M', 'SIS');
+	RETURN regexp_replace(regexp_replace(upper(left(reason, 1)) || replace(substr(reason, 2), '_', ' '), '\msis\M', 'SIS', 'i'),
+		'\mssid\M', 'SSID', 'i');
 COMMENT ON FUNCTION calpads.review_reason(text) IS 'the short code of a reason, in words';
 
 -- A bar of parts, each a share of the longest bar: parts is [[class, label, count], ...].
@@ -18674,18 +18682,18 @@ CREATE FUNCTION calpads.review_story(student text, school text, school_name text
 	RETURNS text
 	LANGUAGE sql STABLE
 	RETURN format('<li><div class="who">%s<span class="where"><bdi>%s</bdi>%s</span></div><div class="what">%s<p>%s</p></div></li>', student,
-		calpads.html_text(coalesce(school_name, 'School ' || nullif(school, ''), 'no school')), coalesce(format('</span><span class="where">from %s', calpads.html_text(nullif(start_date, ''))), ''),
-		coalesce(format('<span class="mark %s">%s</span>', class, calpads.html_text(mark)), '') || coalesce(format('<small>%s</small>', calpads.html_text(place)), ''),
+		calpads.html_text(coalesce(school_name, 'School ' || nullif(school, ''), 'no school')), coalesce('</span><span class="where">from ' || calpads.html_text(nullif(start_date, '')), ''),
+		coalesce('<span class="mark ' || class || '">' || calpads.html_text(mark) || '</span>', '') || coalesce('<small>' || calpads.html_text(place) || '</small>', ''),
 		calpads.html_text(coalesce(story, 'Not told on a page without names.')));
 COMMENT ON FUNCTION calpads.review_story(text, text, text, text, text, text, text, text) IS 'a record with its story; student is HTML already';
 
-CREATE FUNCTION calpads.review_removals(batch_id bigint, names boolean, most integer) RETURNS text
+CREATE FUNCTION calpads.review_removals(batch calpads.batch, names boolean, most integer) RETURNS text
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH removal AS (
 		SELECT r.*, row_number() OVER (ORDER BY r.seq, r.line_no) AS place
-		FROM calpads.review_record(review_removals.batch_id, names) r
+		FROM calpads.review_record(batch.batch_id, names) r
 		WHERE r.mark IS NOT NULL
 	)
 	SELECT calpads.review_part('removals', 'Removals and no-shows',
@@ -18698,8 +18706,10 @@ AS $$
 			|| CASE WHEN count(*) > most THEN format('<p class="more">and %s more: <code>calpads.extract_record</code> has them all</p>',
 				calpads.review_number(count(*) - most)) ELSE '' END END)
 	FROM removal r
+	HAVING count(*) > 0 OR batch.process IN ('SENR', 'SPRG')
 $$;
-COMMENT ON FUNCTION calpads.review_removals(bigint, boolean, integer) IS 'the removals and no-shows of a batch with their stories; at most so many';
+COMMENT ON FUNCTION calpads.review_removals(calpads.batch, boolean, integer) IS
+	'the removals and no-shows of a batch with their stories; at most so many. Null where no file of the kind removes anything';
 
 CREATE FUNCTION calpads.review_held_students(batch_id bigint, names boolean, most integer) RETURNS text
 	LANGUAGE sql STABLE
@@ -18746,7 +18756,7 @@ AS $$
 	)
 	SELECT calpads.review_part('rehearsal', 'The rehearsal',
 		'Before the batch was kept, its files were replayed in order under CALPADS&#39; rules, by code that had no part in making them.',
-		CASE WHEN count(*) = 0 THEN '<p>There is no rehearsal of this kind of file.</p>' ELSE E'<ul class="checks">\n'
+		E'<ul class="checks">\n'
 			|| string_agg(CASE s.step
 				WHEN 'file' THEN format('<li class="%s"><b><bdi>%s</bdi></b> %s of %s records refused</li>', CASE s.refused WHEN 0 THEN 'ok' ELSE 'bad' END,
 					calpads.html_text(s.file_name), calpads.review_number(s.refused), calpads.review_number(s.records))
@@ -18757,11 +18767,12 @@ AS $$
 				ORDER BY s.position) FILTER (WHERE s.place <= most)
 			|| E'\n</ul>'
 			|| CASE WHEN count(*) FILTER (WHERE s.place > most) > 0 THEN format('<p class="more">and %s more: <code>calpads.batch_rehearsal</code> has them all</p>',
-				calpads.review_number(count(*) FILTER (WHERE s.place > most))) ELSE '' END END)
+				calpads.review_number(count(*) FILTER (WHERE s.place > most))) ELSE '' END)
 	FROM step s
+	HAVING count(*) > 0
 $$;
 COMMENT ON FUNCTION calpads.review_rehearsal(calpads.batch, boolean, integer) IS
-	'what the rehearsal of a batch said: each file, refused records and differences that stay; at most so many of them';
+	'what the rehearsal of a batch said: each file, refused records and differences that stay; at most so many of them. Null where there was none';
 
 CREATE FUNCTION calpads.review_warnings(batch calpads.batch, names boolean, most integer) RETURNS text
 	LANGUAGE sql STABLE
@@ -18776,7 +18787,7 @@ AS $$
 	)
 	SELECT calpads.review_part('warnings', 'Warnings', 'CALPADS takes these records, but may complain later.',
 		E'<ul class="checks">\n' || string_agg(format('<li class="left"><b>%s</b> %s <span class="rule">%s</span>%s</li>', calpads.review_number(w.records),
-			calpads.html_text(w.sentence), calpads.html_text(w.rule), coalesce(format(' <span class="fix">%s</span>', calpads.html_text(nullif(w.fix, ''))), '')), E'\n' ORDER BY w.place)
+			calpads.html_text(w.sentence), calpads.html_text(w.rule), coalesce(' <span class="fix">' || calpads.html_text(nullif(w.fix, '')) || '</span>', '')), E'\n' ORDER BY w.place)
 			FILTER (WHERE w.place <= most) || E'\n</ul>'
 		|| CASE WHEN count(*) > most THEN format('<p class="more">and %s more kinds</p>', calpads.review_number(count(*) - most)) ELSE '' END)
 	FROM warning w
@@ -18799,7 +18810,7 @@ AS $$
 		FROM other o JOIN calpads.extract_file f ON f.batch_id = review_others.batch_id AND f.seq = o.seq
 		GROUP BY o.seq, f.file_name
 	)
-	SELECT calpads.review_part('records', 'Everything else that is sent', 'File by file, in the order of their lines.',
+	SELECT calpads.review_part('records', 'All other records', 'File by file, in the order of their lines.',
 		string_agg(format(E'<h3 class="filename"><bdi>%s</bdi> <small>%s records</small></h3>\n<ol class="stories">\n%s\n</ol>%s', calpads.html_text(f.file_name),
 			calpads.review_number(f.records), f.list,
 			CASE WHEN f.records > most THEN format('<p class="more">and %s more records in this file</p>', calpads.review_number(f.records - most)) ELSE '' END),
@@ -18834,7 +18845,7 @@ BEGIN
 		calpads.review_part('counts', 'What will be sent', 'Records by school and by reason.',
 			nullif(concat(E'<div class="charts">\n', calpads.review_schools(batch.batch_id, 20), calpads.review_reasons(batch.batch_id), '</div>'),
 				E'<div class="charts">\n</div>')),
-		calpads.review_removals(batch.batch_id, with_names, most_removals),
+		calpads.review_removals(batch, with_names, most_removals),
 		calpads.review_held_students(batch.batch_id, with_names, 100),
 		calpads.review_rehearsal(batch, with_names, 100),
 		calpads.review_warnings(batch, with_names, 50),

@@ -22,7 +22,7 @@ FROM (VALUES
 	('marks of direction', U&'\202Egnp.exe\202C \2066x\2069 \200F\200E\061C', U&'\FFFDgnp.exe\FFFD \FFFDx\FFFD \FFFD\FFFD\FFFD'),
 	('invisible signs', U&'a\200B\2060\FEFF\+0E0041', U&'a\FFFD\FFFD\FFFD\FFFD'),
 	('nothing', '', '')) AS v (what, value, html);
-SELECT is(calpads.html_text(NULL), '', 'html_text: null is nothing');
+SELECT is(calpads.html_text(NULL), NULL, 'html_text: null stays null');
 SELECT is_empty($$
 	SELECT n, html FROM generate_series(1, 65535) n, calpads.html_text('a' || chr(n) || 'b') AS html
 	WHERE n NOT BETWEEN 55296 AND 57343 AND (html ~ '[<>"'']' OR html ~ '&(?!(amp|lt|gt|quot|#39);)' OR html !~ '^a.+b$')$$,
@@ -78,6 +78,8 @@ SELECT is_empty($$SELECT process FROM page WHERE html ~ '(url\(|@import|https?:|
 SELECT is_empty($$SELECT process FROM page WHERE html !~ 'Content-Security-Policy" content="default-src ''none''; style-src ''unsafe-inline''"'$$,
 	'and the browser is told not to');
 SELECT is_empty($$SELECT process FROM page WHERE html ~ '[\u202E\u202C\u200B]'$$, 'marks of direction of the data are gone');
+SELECT is_empty($$SELECT process, names, substring(html FROM '.{60}(?:<bdi></bdi>|<small></small>|<b></b>|: *</span>|SSID +[·<]|ID +<|from *<|loaded *<).{20}')
+	FROM page WHERE html ~ '(<bdi></bdi>|<small></small>|<b></b>|: *</span>|SSID +[·<]|ID +<|from *<|loaded *<)'$$, 'nothing is announced that is not there');
 SELECT isnt_empty($$SELECT FROM page WHERE names AND html ~ '&lt;script&gt;steal\(\)&lt;/script&gt;, &quot;&gt;&lt;img src=x'$$, 'a hostile name is shown as it is');
 SELECT isnt_empty($$SELECT FROM page WHERE names AND html ~ 'O&#39;Neil &amp; &quot;S&quot;'$$, 'so is one with quotes');
 SELECT isnt_empty($$SELECT FROM page WHERE html ~ '&lt;h1 id=&quot;forged&quot;&gt;School'$$, 'and a school');
