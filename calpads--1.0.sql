@@ -2744,6 +2744,12 @@ DECLARE
 	sis_schema text := coalesce(schema, calpads.setting('sis_schema'));
 	wanted record;
 BEGIN
+	IF sis_schema = '' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_name',
+			MESSAGE = 'a SIS schema without a name cannot be made',
+			HINT = 'Give its name, or set calpads.sis_schema.';
+	END IF;
 	IF to_regnamespace(quote_ident(sis_schema)) IS NULL THEN
 		EXECUTE format('CREATE SCHEMA %I', sis_schema);
 		object := format('%I', sis_schema);
@@ -3583,7 +3589,7 @@ DECLARE
 	missing text;
 BEGIN
 	-- The keys of a district's own view may be padded with blanks.
-	SELECT string_agg(format(CASE WHEN trimmed AND relation <> format('calpads.ods_%s', lower(process))::regclass
+	SELECT string_agg(format(CASE WHEN trimmed AND relation <> format('calpads.%I', 'ods_' || lower(process))::regclass
 				AND t.attname IN ('reporting_lea', 'school_of_attendance', 'ssid', 'education_program_code',
 					'education_service_academic_year', 'education_service_code')
 				THEN 'btrim(p.%1$I::%2$s)' ELSE 'p.%1$I::%2$s' END
@@ -3596,7 +3602,7 @@ BEGIN
 		JOIN pg_attribute t ON t.attrelid = y.typrelid AND t.attnum > 0 AND NOT t.attisdropped
 		LEFT JOIN pg_attribute r ON r.attrelid = relation AND r.attname = t.attname
 			AND r.attnum > 0 AND NOT r.attisdropped
-	WHERE y.oid = format('calpads.%s', lower(process))::regtype;
+	WHERE y.oid = format('calpads.%I', lower(process))::regtype;
 	IF missing IS NOT NULL THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'undefined_column',
@@ -16882,7 +16888,7 @@ BEGIN
 			LEFT JOIN %1$s t ON t.id::integer = v.student_id AND (t.del::text IN ('t', 'true', 'TRUE', '1', 'Y')) IS NOT TRUE
 		WHERE v.new_value IS NOT NULL AND t.%2$I IS DISTINCT FROM v.new_value::%3$s
 		ORDER BY v.student_id, 5
-		$command$, relation, column_name, calpads.column_type(relation, column_name))
+		$command$, relation, column_name, coalesce(calpads.column_type(relation, column_name), 'text'))
 		USING load_id, table_name, upper(column_name), ids, new_values;
 END;
 $$;

@@ -249,7 +249,7 @@ WHERE schemaname = 'fdw_test' AND tablename = 'enrollments' ORDER BY attname;
 \set many :abs_builddir '/results/fdw_many.txt'
 ALTER FOREIGN TABLE enrollments OPTIONS (SET filename :'many');
 SET default_statistics_target = 1;
-ANALYZE VERBOSE enrollments (ssid);
+ANALYZE enrollments (ssid);
 RESET default_statistics_target;
 SELECT reltuples FROM pg_class WHERE oid = 'enrollments'::regclass;
 SELECT n_distinct FROM pg_stats WHERE schemaname = 'fdw_test' AND tablename = 'enrollments' AND attname = 'ssid';

@@ -72,7 +72,10 @@ write_base64(const unsigned char *bytes, size_t length, char *result)
 	return result;
 }
 
-/* How many bytes of the text make one word: no character may be cut. */
+/*
+ * How many bytes of the text make one word: no character may be cut.  What has
+ * more than three continuation bytes is no UTF-8, and is cut anywhere.
+ */
 static size_t
 word_length(const char *text)
 {
@@ -81,7 +84,7 @@ word_length(const char *text)
 	if (length <= WORD_BYTES)
 		return length;
 	length = WORD_BYTES;
-	while (length > 1 && ((unsigned char) text[length] & 0xc0) == 0x80)
+	while (length > WORD_BYTES - 3 && ((unsigned char) text[length] & 0xc0) == 0x80)
 		length--;
 	return length;
 }

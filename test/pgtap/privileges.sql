@@ -164,6 +164,21 @@ CREATE TABLE public.example AS
 	SELECT min(f.file_id) AS file_id, min(f.batch_id) AS batch_id, (SELECT min(d.ssid) FROM calpads.senr_delta() d) AS ssid
 	FROM calpads.extract_file f;
 GRANT SELECT ON public.example TO PUBLIC;
+-- What imports read: one student, in the form of each.
+INSERT INTO calpads.isi_code VALUES ('GT', 'Gifted and talented', '127', NULL);
+INSERT INTO calpads.casemis_profile (name) VALUES ('nightly');
+CREATE VIEW pg_temp.somebody AS
+	SELECT s.id, s.cid, s.ln, s.fn, s.bd FROM sis.stu s WHERE s.cid = (SELECT min(cid) FROM sis.stu WHERE cid <> '') LIMIT 1;
+CREATE TABLE public.programs AS
+	SELECT convert_to(concat_ws(E'\t', id, cid, ln, fn, '', to_char(bd, 'MM/DD/YYYY'), 'GT', '8/11/2025', '', '8/11/2025', '', '2025-2026', '')
+		|| E'\r\n', 'UTF8') AS content FROM pg_temp.somebody;
+CREATE TABLE public.special_education AS
+	SELECT convert_to(E'SELPA_CODE,STUDENT_ID,LAST_NAME,FIRST_NAME,SSID,BIRTHDATE,GRADE,PLAN_TYPE,DISABILIT1\r\n'
+		|| format(E'0601,%s,%s,%s,%s,%s,04,10,290\r\n', id, ln, fn, cid, to_char(bd, 'YYYYMMDD')), 'UTF8') AS content FROM pg_temp.somebody;
+CREATE TABLE public.ssids AS
+	SELECT convert_to(concat_ws('^', l.lea, '0000001', cid, id, ln, fn, '', 'F', to_char(bd, 'YYYYMMDD'), '20250820', '05', 'EO', '20250820', 'ENG',
+		'20251030', 'Y') || E'\r\n', 'UTF8') AS content FROM pg_temp.somebody, (SELECT DISTINCT lea FROM calpads.current_load) l;
+GRANT SELECT ON public.programs, public.special_education, public.ssids TO PUBLIC;
 CREATE SCHEMA privileges_files;
 GRANT ALL ON SCHEMA privileges_files TO PUBLIC;
 
@@ -205,6 +220,22 @@ INSERT INTO pg_temp.act_of_roles VALUES
 	('SELECT calpads.load_rejected(''/nowhere/rejected.csv'')', '42501', '42501', '42501', '58P01', '42501'),
 	('SELECT calpads.server_file(''/nowhere/file.txt'')', '42501', '42501', '42501', '58P01', '42501'),
 	('SELECT calpads.write_extract((SELECT batch_id FROM public.example), ''/nowhere'')', '42501', '42501', '42501', '42501', '58P01'),
+	('SELECT calpads.load_match_result(''/nowhere/result.csv'')', '42501', '42501', '42501', '58P01', '42501'),
+	('SELECT calpads.load_ssid_extract(''/nowhere/ssid.txt'')', '42501', '42501', '42501', '58P01', '42501'),
+	('SELECT calpads.load_ssid_replacement(''/nowhere/ssid.txt'')', '42501', '42501', '42501', '58P01', '42501'),
+	('SELECT calpads.import_programs(''/nowhere/programs.txt'')', '42501', '42501', '42501', '58P01', '42501'),
+	('SELECT calpads.fetch_file(''folder:sped'', ''students.csv'')', '42501', '42501', '42501', '55000', '42501'),
+	('SELECT calpads.fetch_file(''somewhere'', ''students.csv'')', '42501', '42501', '42704', '42704', '42704'),
+	('SELECT set_config(''calpads.import_directory'', ''/etc'', true)', '42501', '42501', '42501', '42501', '42501'),
+	('CREATE SERVER own FOREIGN DATA WRAPPER calpads_transport OPTIONS (type ''smtp'', host ''localhost'')', '42501', '42501', '42501', '42501', '42501'),
+	-- What of the SIS an operator writes, and what not.
+	('SELECT calpads.import_programs(''programs.txt'', content) FROM public.programs', '42501', '42501', 'ok', 'ok', 'ok'),
+	('UPDATE sis.stu SET cid = NULL', '42501', '42501', 'ok', 'ok', 'ok'),
+	('UPDATE sis.stu SET ln = NULL', '42501', '42501', '42501', '42501', '42501'),
+	('DELETE FROM sis.stu', '42501', '42501', '42501', '42501', '42501'),
+	('SELECT calpads.create_ssid_request()', '42501', '42501', 'ok', 'ok', 'ok'),
+	('SELECT calpads.run_due_jobs()', '42501', '42501', 'ok', 'ok', 'ok'),
+	('SELECT calpads.queue_mail(''{a@b.example}'', ''subject'', ''body'')', '42501', '42501', 'ok', 'ok', 'ok'),
 	('COPY (SELECT 1) TO ''/nowhere/file.txt'' WITH (FORMAT calpads)', '42501', '42501', '42501', '42501', '58P01'),
 	('CREATE FOREIGN TABLE privileges_files.ods (ssid text) SERVER calpads_files OPTIONS (layout ''senr_ods'', filename ''/nowhere/ods.txt'')',
 		'42501', '42501', '42501', 'ok', '42501'),
@@ -317,7 +348,7 @@ FROM unnest(ARRAY['calpads.senr_delta()', 'calpads.senr_held()', 'calpads.ods_se
 	format('calpads.explain(%L)', (SELECT ssid FROM public.example)),
 	format('calpads.rehearse(%s)', (SELECT batch_id FROM public.example)),
 	format('calpads.replay_batch(%s)', (SELECT batch_id FROM public.example)),
-	'calpads.reconcile_senr(NULL)',
+	'calpads.reconcile_senr(NULL)', 'calpads.sinf_delta(true)', 'calpads.sinf_held()', 'calpads.sela_delta()', 'calpads.sela_held()',
 	format('calpads.extract_lines(%s)', (SELECT file_id FROM public.example)),
 	format('calpads.file_content(%s)', (SELECT file_id FROM public.example)),
 	format('calpads.extract_zip(%s)', (SELECT batch_id FROM public.example))]) AS source;
@@ -325,6 +356,12 @@ INSERT INTO pg_temp.attacked VALUES
 	('SELECT (l).rows_loaded FROM public.ods, calpads.load_ods(''SENR'', ''attacked.txt'', content) AS l'),
 	('SELECT pg_catalog.sum((f).records) FROM calpads.create_extract(''SENR'') AS f'),
 	('SELECT pg_catalog.sum((f).records) FROM calpads.create_extract(''SENR_LEGACY'') AS f'),
+	('SELECT pg_catalog.sum((f).records) FROM calpads.create_extract(''SINF'', all_students => true) AS f'),
+	('SELECT pg_catalog.sum((f).records) FROM calpads.create_extract(''SELA'') AS f'),
+	('SELECT pg_catalog.sum((f).records) FROM calpads.create_ssid_request() AS f'),
+	('SELECT (r).status FROM public.special_education, calpads.casemis_run(''nightly'', content) AS r'),
+	('SELECT (r).status FROM public.programs, calpads.import_programs(''programs.txt'', content) AS r'),
+	('SELECT (l).load_id IS NULL FROM public.ssids, calpads.load_ssid_extract(''ssids.txt'', content) AS l'),
 	(format('SELECT (calpads.load_rejected(''rejected.csv'', pg_catalog.convert_to(E''SSID,Error\r\n%s,SENR0027\r\n'', ''UTF8''))).rows',
 		(SELECT ssid FROM public.example))),
 	(format('SELECT (calpads.reject_file(%s, ''attacked'')).status', (SELECT min(file_id) FROM calpads.history_open))),
@@ -391,6 +428,34 @@ FROM pg_temp.evil, (VALUES
 	('IMPORT FOREIGN SCHEMA %I FROM SERVER calpads_files INTO privileges_files OPTIONS (filename ''/nowhere/ods.txt'')', '42704'))
 	AS act (statement, expected);
 SELECT has_table('calpads', 'load', 'the table that was to be dropped is there');
+
+-- Every routine that takes text takes such texts, in all of its parameters at
+-- once: none becomes part of a command, and none meets an error that is the
+-- server's own (XX000).
+CREATE TABLE pg_temp.fed AS
+	SELECT p.oid::regprocedure AS routine, format(CASE WHEN p.prokind = 'p' THEN 'CALL %s(%s)' ELSE 'SELECT count(*) FROM %s(%s) AS x' END,
+		p.oid::regproc,
+		(SELECT string_agg(CASE
+			WHEN a.type = 'text'::regtype THEN format('%L::text', hostile.text)
+			WHEN a.type = 'text[]'::regtype THEN format('ARRAY[%L, %1$L]::text[]', hostile.text)
+			WHEN a.type = 'bytea'::regtype THEN format('convert_to(%L, ''UTF8'')', hostile.text)
+			WHEN a.type = 'jsonb'::regtype THEN format('jsonb_build_object(%L::text, %1$L::text)', hostile.text)
+			WHEN a.type = 'regclass'::regtype THEN '''calpads.load''::regclass'
+			WHEN given AND a.type = ANY ('{bigint,integer,smallint}'::regtype[]) THEN format('1::%s', format_type(a.type, NULL))
+			WHEN given AND a.type = 'boolean'::regtype THEN 'true'
+			ELSE format('NULL::%s', format_type(a.type, NULL)) END, ', ' ORDER BY a.n)
+		FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY AS a (type, n))) AS statement
+	FROM pg_temp.routine r JOIN pg_proc p USING (oid),
+		(SELECT text FROM pg_temp.evil UNION ALL VALUES (E'\\''; SELECT 1/0; --%s%I%L%2$s')) AS hostile,
+		unnest('{t,f}'::boolean[]) AS given
+	WHERE NOT r.is_for_the_server AND p.provariadic = 0 AND p.proargtypes::oid[] && '{text,text[],bytea,jsonb}'::regtype[]::oid[];
+SELECT cmp_ok(count(DISTINCT routine), '>', 150::bigint, 'routines that take text are fed with commands') FROM pg_temp.fed;
+SELECT is_empty($$
+	SELECT statement, outcome
+	FROM (SELECT statement, pg_temp.outcome(session_user, statement) AS outcome FROM pg_temp.fed) AS f
+	WHERE outcome IN ('42601', '22012') OR outcome LIKE 'XX%'$$,
+	'and none of them runs one, or stumbles');
+SELECT has_table('calpads', 'load', 'the table is there after all of them');
 
 -- A SIS schema of any name.
 DO $$ BEGIN PERFORM set_config('calpads.sis_schema', evil.text, true) FROM pg_temp.evil; END $$;

@@ -49,6 +49,18 @@ encoded_subjects(void)
 	CHECK(encodes_to("=?x", "=?UTF-8?B?PT94?="));
 }
 
+/* What is no UTF-8 is cut somewhere, into words that still have room. */
+static void
+no_utf8(void)
+{
+	char		bytes[500];
+
+	memset(bytes, 0xb1, sizeof(bytes) - 1);
+	bytes[sizeof(bytes) - 1] = '\0';
+	free(encode(bytes));
+	CHECK(!mail_header_is_plain(bytes));
+}
+
 /* Lines of at most 76 characters, each of whole characters. */
 static bool
 is_folded_well(const char *encoded)
@@ -150,6 +162,7 @@ main(void)
 {
 	RUN(plain_subjects);
 	RUN(encoded_subjects);
+	RUN(no_utf8);
 	RUN(long_subjects);
 	RUN(characters_are_not_cut);
 	RUN(unsafe_texts);
