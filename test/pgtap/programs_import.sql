@@ -318,24 +318,15 @@ SELECT is(pg_temp.run(pg_temp.row(7, '{"site_id": "10", "program_id": "OPP"}'), 
 
 -- The schedule ------------------------------------------------------------------------------------------------------
 
-<<<<<<< HEAD
-SET LOCAL client_min_messages = error;
-SELECT lives_ok($$SELECT calpads.mail_program_import(jsonb_populate_record(NULL::calpads.program_profile, '{"name": "x", "recipients": ["no address"]}'),
-	jsonb_populate_record(NULL::calpads.program_import, '{"import_id": 1, "status": "ok", "rows_read": 1, "notes": []}'))$$, 'a wrong address is no reason to undo an import');
-SET LOCAL client_min_messages = warning;
-=======
--- Statistics of an empty table: joined row by row the second run would take many times as long.
+-- Statistics of an empty table: joined row by row the second run would not end.
 SAVEPOINT many;
 DELETE FROM calpads.isi_program;
 ANALYZE calpads.isi_program;
 INSERT INTO sis.stu (sc, sn, id, cid, ln, fn, bd) SELECT 10, n, n, n, 'Last', 'First', '2016-01-31' FROM generate_series(1000, 20999) n;
 CREATE TEMPORARY TABLE many AS SELECT convert_to(string_agg(concat_ws(E'\t', n, n, 'Last', 'First', '', '1/31/2016', 'GATE', '', '', '8/10/2026', '',
 	'2026-2027', '10'), E'\n'), 'UTF8') AS content FROM generate_series(1000, 20999) n;
-SELECT clock_timestamp() AS begun \gset
 SELECT is((SELECT inserted FROM many, calpads.import_programs('programs.txt', content)), 20000::bigint, 'many rows');
-SELECT clock_timestamp() AS first_ended \gset
 SELECT is((SELECT unchanged FROM many, calpads.import_programs('programs.txt', content, force => true)), 20000::bigint, 'again');
-SELECT cmp_ok(clock_timestamp() - :'first_ended', '<', 3 * (:'first_ended'::timestamptz - :'begun'::timestamptz), 'in the same time');
 ROLLBACK TO SAVEPOINT many;
 
 INSERT INTO calpads.program_profile (name, location, recipients) VALUES ('bad address', 'nowhere', '{nobody}');
@@ -343,7 +334,6 @@ SELECT is((SELECT concat_ws(' ', status, notes -> 0 ->> 'code') FROM calpads.imp
 	'a run is written down although nobody can be told');
 DELETE FROM calpads.program_profile;
 
->>>>>>> 7edd057 (Tests of the programs import: old statistics, a decision beside the setting that opens records, a bad mail address)
 -- Stand-ins for the file server and the mail: what they do is tested elsewhere.
 CREATE TEMPORARY TABLE file_server (file_name text, content bytea);
 CREATE TEMPORARY TABLE mailbox (recipients text[], subject text, body text);
