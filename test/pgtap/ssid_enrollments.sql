@@ -87,7 +87,13 @@ INSERT INTO sis.stu (sc, sn, id, ln, fn, bd, gn, bcu, gr, tg, del)
 SELECT 1, id, id, 'Other' || translate(id::text, '0123456789', 'abcdefghij'), 'First', DATE '2014-01-01' + id, 'F', 'US', 5, '', false FROM generate_series(201, 204) AS id;
 INSERT INTO sis.enr (id, sc, sn, yr, ed, gr, del) SELECT id, 1, id, '2025', '2025-08-20', 5, false FROM generate_series(201, 204) AS id;
 SELECT file_id AS request FROM calpads.create_ssid_request(keep => ARRAY[201, 202]) \gset
-SELECT calpads.load_match_result(base_name || '.csv', pg_temp.bytes('LocalID,SSID,Category,Score', '201,2000000201,Single Match,100', '202,,No Match,')) AS session
+SELECT throws_like(format('SELECT calpads.load_match_result(%L, pg_temp.bytes(''LocalID,SSID,Category,Score,Local ID'', ''201,2000000201,Single Match,100,202''))', base_name || '.csv'),
+	'the result % has two columns for one field', 'nobody guesses which of two local IDs is meant') FROM calpads.ssid_request WHERE request_id = :request;
+SELECT calpads.load_match_result(base_name || '.csv', pg_temp.bytes('SSID,Result_SENR_SSID,LocalID,Category,Score', 'mine,2000000201,201,Single Match,100', ',,202,No Match,')) AS session
+FROM calpads.ssid_request WHERE request_id = :request \gset
+SELECT results_eq('SELECT ssid, extra FROM calpads.match_candidate WHERE session_id = ' || :session, $$VALUES ('2000000201' COLLATE "C", '{"SSID": "mine"}'::jsonb)$$,
+	'a column with CALPADS'' own name goes before another that could be meant');
+SELECT calpads.load_match_result(base_name || '.csv', pg_temp.bytes('LocalID,SSID,Category,Score', '201,2000000201,Single Match,100', '202,,No Match,'), true) AS session
 FROM calpads.ssid_request WHERE request_id = :request \gset
 SELECT calpads.decide_match(:session, 201, 'Select', '2000000201') \g /dev/null
 SELECT (calpads.load_ssid_extract('SSID.txt', pg_temp.bytes('0761234^6101010^2000000201^202^Othercac^First^^F^20140722^20250820^05',

@@ -5,7 +5,7 @@
 # asked for twice, and nothing is written that nobody looked at unless it agrees.
 #
 # Needs a server as property.t does, and takes PROPERTY_SEED and
-# PROPERTY_DISTRICTS (15).
+# PROPERTY_DISTRICTS (8).
 
 use strict;
 use warnings;
@@ -17,7 +17,7 @@ use RandomChoice qw(pick chance between shuffled);
 use StateMatcher;
 use Test::More;
 
-my $DISTRICTS = $ENV{PROPERTY_DISTRICTS} // 15;
+my $DISTRICTS = $ENV{PROPERTY_DISTRICTS} // 8;
 my $SEED      = $ENV{PROPERTY_SEED}      // 1;
 my $LEA       = '0761234';
 my @FIRST     = qw(Ana Ben Cy Di Ed Flo Gus Hal Ida Jo);
