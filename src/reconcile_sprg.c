@@ -229,6 +229,16 @@ compare_target(Work *work, const PictureRow *target)
 		add_new(work, target);
 }
 
+/* Does the SIS report the program at that school with another key? */
+static bool
+sis_knows_place(const Work *work, const PictureRow *before)
+{
+	for (const PictureRow *row = work->student->target; row != NULL; row = row->next)
+		if (row->in_scope && program_same_place(row, before))
+			return true;
+	return false;
+}
+
 /*
  * A row that only CALPADS has is removed while it is of this time: one that
  * ended in an earlier academic year stays [P], and so does what the SIS
@@ -239,8 +249,9 @@ is_left_alone(const Work *work, const PictureRow *before)
 {
 	const ReconcileOptions *options = work->options;
 
-	return !work->student->in_sis || before->start < options->window_start ||
-		before->end < options->year_start;
+	if (before->start < options->window_start && !sis_knows_place(work, before))
+		return true;
+	return !work->student->in_sis || before->end < options->year_start;
 }
 
 static void

@@ -4,7 +4,7 @@
  *
  * A program is "school program start-end" with an optional "/service" or
  * "=unaccompanied"; a day is MMDD of the school year 2025-26, p and o before
- * it are the years before.  An enrollment is "school start-end reason".
+ * it are the years before, t the one before the window.  An enrollment is "school start-end reason".
  * Today is 2025-11-01.
  */
 #include <ctype.h>
@@ -86,6 +86,9 @@ static const Case cases[] = {
 	"A 0820- ->A 0820-1003 E155", "1:E A 108 0901-1003, 1:E A 181 0901-1003"},
 	{"an exit at another school", "A 181 0901-", "A 181 0901-", "A 0820- -;B 0820- ->A 0820- -;B 0820-1003 E140", ""},
 	{"an exit before the start", "A 181 1010-", "A 181 1010-", "A 0820- ->A 0820-1003 E140;A 1006- -", ""},
+	{"what began before the window may be unknown to the SIS", "A 127 t0901-", "", HERE, ""},
+	{"but not where the SIS has the program there", "A 127 t0901-", "A 127 t0902-", HERE,
+	"1:D A 127 t0901-, 2:U A 127 t0902-"},
 	{"another record of the program replaces the row when the nearest is held", "A 127 0901-",
 	"A 127 0902-0801;A 127 0903-", HERE, "1:D A 127 0901-, 2:U A 127 0903-, held:PROGRAM_END_BEFORE_START A 127 0902-0801"},
 	{"two that exclude each other, and one row that is in both their ways: one is sent", "A 108 0901-",
@@ -130,8 +133,11 @@ parse_day(const char *text, DayNumber *day)
 	int			year = 2025;
 	int			number;
 
-	if (*text == 'p' || *text == 'o')
-		year -= *text++ == 'p' ? 1 : 2;
+	if (*text == 'p' || *text == 'o' || *text == 't')
+	{
+		year -= *text == 'p' ? 1 : *text == 'o' ? 2 : 11;
+		text++;
+	}
 	number = atoi(text);
 	*day = day_from_calendar(number / 100 < 7 ? year + 1 : year, number / 100, number % 100);
 	return text + 4;
@@ -268,7 +274,7 @@ print_day(Arena *arena, DayNumber number)
 		return "";
 	day_to_calendar(number, &year, &month, &day);
 	year = month < 7 ? year - 1 : year;
-	return arena_print(arena, "%s%02d%02d", year == 2025 ? "" : year == 2024 ? "p" : "o", month, day);
+	return arena_print(arena, "%s%02d%02d", year == 2025 ? "" : year == 2024 ? "p" : year == 2023 ? "o" : "t", month, day);
 }
 
 static const char *
