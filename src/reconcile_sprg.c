@@ -64,7 +64,7 @@ is_addition(const Operation *operation)
 
 /*
  * Once CALPADS has Y it stays Y until the academic year ends (section 4.3): in
- * this row or in another one of the student in the same year.
+ * this row or in one of the student that began before it in the same year.
  */
 static bool
 calpads_has_y(const Work *work, const PictureRow *target, SprgField field)
@@ -73,7 +73,7 @@ calpads_has_y(const Work *work, const PictureRow *target, SprgField field)
 
 	for (const PictureRow *row = work->student->baseline; row != NULL; row = row->next)
 		if (row_has(row, SPRG_PROGRAM, "191") && row_has(row, field, "Y") &&
-			school_year_start(row->start) == year)
+			row->start <= target->start && school_year_start(row->start) == year)
 			return true;
 	return false;
 }

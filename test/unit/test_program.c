@@ -115,6 +115,8 @@ static const Case cases[] = {
 	{"once unaccompanied, always in the year", "A 191 0901-=Y", "A 191 0901-=N", HERE, ""},
 	{"also in the next row of the year", "A 191 0901-1001=Y", "A 191 0901-1001=Y;A 191 1002-=N", HERE,
 	"1:U A 191 1002-=Y"},
+	{"not in a row that began before", "A 191 0920-1001=Y", "A 191 0901-0919=N;A 191 0920-1001=Y", HERE,
+	"1:U A 191 0901-0919=N"},
 	{"the year after it is over", "A 191 p0901-p0601=Y", "A 191 p0901-p0601=Y;A 191 0901-=N", HERE,
 	"1:U A 191 0901-=N"},
 	{"another school", "A 127 0901-", "B 127 0901-", "A 0820-0825 T160;B 0820- -",
