@@ -18476,8 +18476,8 @@ footer p + p { margin-top: 0.3rem; }
 	section { margin-top: 1.6rem; }
 	h2, h3, .lead, figcaption { break-after: avoid; }
 	li, .verdict, .tiles { break-inside: avoid; }
-	.stories li { grid-template-columns: 12rem minmax(0, 1fr); padding: 0.5rem 0.8rem; }
-	.bars li { grid-template-columns: 14rem minmax(0, 1fr) 3rem; }
+	.stories li { grid-template-columns: 15.5rem minmax(0, 1fr); padding: 0.5rem 0.8rem; }
+	.bars li { grid-template-columns: 18rem minmax(0, 1fr) 3rem; }
 }'
 $style$;
 COMMENT ON FUNCTION calpads.review_style() IS 'the style sheet of the review page';
