@@ -6,27 +6,27 @@
 --   2. Reference data: layouts, code sets, valid combinations, SIS tables
 --   3. CALPADS' validation rules, and what a district knows of institutions
 --   4. Student programs (SPRG) in the SIS
---  4a. English language acquisition (SELA) in the SIS
---  4b. The change log of the SIS, and student information (SINF) in the SIS
---   5. The SIS side: schools, code translations, tables and mapping views
---   6. Reading files: foreign tables and loads
---   7. The difference: what CALPADS holds, what it should hold, and the operations
---   8. Student programs: what CALPADS holds, and the difference
---   9. Files and their life
---  10. The rehearsal: a batch is replayed under CALPADS' rules
---  11. Looking back: earlier states, drift, and the story of one student
---  12. What CALPADS refused: its errors, joined to what was sent and why
---  13. The legacy full extracts of SENR and SPRG: one file, as it was before 2022
---  13a. English language acquisition: what CALPADS holds, and the difference
---  13b. Special education: CASEMIS and CALPADS files into CSE and CSV
---  14. Mail, files from other servers, and the schedule
---  14a. Student programs from Illuminate: programs.txt
---  13b. Student information (SINF): what CALPADS holds, what changed, and files
---  13c. SSID identifiers: request, match, update, load, replace
---  14b. Reports: what reporting tools query, and what is kept for them
---  14c. The review page: a batch on one page, for people who never open psql
---  14. The sample district
---  15. Privileges: nothing for PUBLIC, three roles' worth on request
+--   5. English language acquisition (SELA) in the SIS
+--   6. The change log of the SIS, and student information (SINF) in the SIS
+--   7. The SIS side: schools, code translations, tables and mapping views
+--   8. Reading files: foreign tables and loads
+--   9. The difference: what CALPADS holds, what it should hold, and the operations
+--  10. Student programs: what CALPADS holds, and the difference
+--  11. Files and their life
+--  12. The rehearsal: a batch is replayed under CALPADS' rules
+--  13. Looking back: earlier states, drift, and the story of one student
+--  14. What CALPADS refused: its errors, joined to what was sent and why
+--  15. The legacy full extracts of SENR and SPRG: one file, as it was before 2022
+--  16. English language acquisition: what CALPADS holds, and the difference
+--  17. Mail, files from other servers, and the schedule
+--  18. Student programs from Illuminate: programs.txt
+--  19. Student information (SINF): what CALPADS holds, what changed, and files
+--  20. Special education: CASEMIS and CALPADS files into CSE and CSV
+--  21. SSID identifiers: request, match, update, load, replace
+--  22. Reports: what reporting tools query, and what is kept for them
+--  23. The review page: a batch on one page, for people who never open psql
+--  24. The sample district
+--  25. Privileges: nothing for PUBLIC, three roles' worth on request
 
 -- ---------------------------------------------------------------------------
 -- 1. Settings
@@ -1121,7 +1121,7 @@ $function$;
 COMMENT ON FUNCTION calpads.sprg_mapping_view() IS 'definition of the mapping view sprg, for calpads.mapping_view()';
 
 -- ---------------------------------------------------------------------------
--- 4a. English language acquisition (SELA) in the SIS
+-- 5. English language acquisition (SELA) in the SIS
 -- ---------------------------------------------------------------------------
 
 /* The definition of the mapping view sela: a row of calpads.mapping_view(). */
@@ -1346,7 +1346,7 @@ COMMENT ON FUNCTION calpads.is_sela_expected(text, text, text) IS
 	'does CALPADS expect a language status for an enrollment of that status and grade at that school?';
 
 -- ---------------------------------------------------------------------------
--- 4b. The change log of the SIS, and student information (SINF) in the SIS
+-- 6. The change log of the SIS, and student information (SINF) in the SIS
 -- ---------------------------------------------------------------------------
 
 CREATE FUNCTION calpads.log_change() RETURNS trigger
@@ -1792,7 +1792,7 @@ $function$;
 COMMENT ON FUNCTION calpads.sinf_mapping_view() IS 'definition of the mapping view sinf, for calpads.mapping_view()';
 
 -- ---------------------------------------------------------------------------
--- 5. The SIS side: schools, code translations, tables and mapping views
+-- 7. The SIS side: schools, code translations, tables and mapping views
 --
 -- Rules marked [proposal] are not documented by the state or the SIS vendor;
 -- they are decisions of this project.
@@ -2820,7 +2820,7 @@ COMMENT ON FUNCTION calpads.refresh_sis_views(text) IS
 	'were changed by hand or made by the district are left alone';
 
 -- ---------------------------------------------------------------------------
--- 6. Reading files: foreign tables and loads
+-- 8. Reading files: foreign tables and loads
 --
 -- The tables have no foreign keys between them (a parallel restore would lose
 -- rows), and those that load_ods fills directly have no index, trigger or
@@ -3088,7 +3088,7 @@ COMMENT ON FUNCTION calpads.load_upload(bigint, text, text) IS
 	'loads an upload as calpads.load_ods() does, and removes it';
 
 -- ---------------------------------------------------------------------------
--- 7. The difference: what CALPADS holds, what it should hold, and the operations
+-- 9. The difference: what CALPADS holds, what it should hold, and the operations
 -- ---------------------------------------------------------------------------
 
 CREATE TYPE calpads.senr AS (
@@ -3510,7 +3510,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION calpads.current_loads(text) IS 'the ODS loads that are the baselines of a process, one for each LEA';
 
--- Programs are closed by the exits that SENR posts (section 8), so what SPRG
+-- Programs are closed by the exits that SENR posts (section 10), so what SPRG
 -- holds rests on those files too.
 CREATE FUNCTION calpads.posted_files(process text) RETURNS bigint[]
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -4074,7 +4074,7 @@ COMMENT ON VIEW calpads.warning IS
 	'rules that records of the difference break and that do not refuse them: columns as those of senr_held()';
 
 -- ---------------------------------------------------------------------------
--- 8. Student programs: what CALPADS holds, and the difference
+-- 10. Student programs: what CALPADS holds, and the difference
 -- ---------------------------------------------------------------------------
 
 CREATE TYPE calpads.sprg AS (
@@ -4697,7 +4697,7 @@ COMMENT ON FUNCTION calpads.reconcile(text, text) IS
 	'operations, held records and warnings of a process and LEA, in columns that SENR and SPRG share';
 
 -- ---------------------------------------------------------------------------
--- 9. Files and their life
+-- 11. Files and their life
 -- ---------------------------------------------------------------------------
 
 -- Guards on the baseline, before a difference is worked out from it.
@@ -5019,11 +5019,11 @@ BEGIN
 			AND o.education_program_code IN (SELECT p.program FROM calpads.offered_programs() p)
 			AND o.school_of_attendance IN (SELECT s.cds_school FROM calpads.school s WHERE s.selected);
 	ELSE
-		SELECT count(*) INTO existing
-		FROM calpads.ods_senr o
-		WHERE o.load_id = batch.load_id
-			AND o.enrollment_start_date >= calpads.school_year_start(batch.today)
-			AND o.school_of_attendance IN (SELECT s.cds_school FROM calpads.school s WHERE s.selected);
+		EXECUTE format('SELECT count(*) FROM %s o WHERE o.load_id = $1 AND o.enrollment_start_date >= $2 '
+				'AND o.school_of_attendance IN (SELECT s.cds_school FROM calpads.school s WHERE s.selected)',
+				calpads.picture_relation('SENR'))
+			INTO existing
+			USING batch.load_id, calpads.school_year_start(batch.today);
 	END IF;
 	IF removed > existing * percent / 100 THEN
 		RAISE EXCEPTION USING
@@ -5701,7 +5701,7 @@ SELECT h.* FROM calpads.history h WHERE h.status = 'Post';
 COMMENT ON VIEW calpads.history_open IS 'what can be posted now';
 
 -- ---------------------------------------------------------------------------
--- 10. The rehearsal: a batch is replayed under CALPADS' rules
+-- 12. The rehearsal: a batch is replayed under CALPADS' rules
 -- ---------------------------------------------------------------------------
 
 CREATE TABLE calpads.batch_rehearsal (
@@ -6030,7 +6030,7 @@ COMMENT ON FUNCTION calpads.record_rehearsal(bigint, boolean) IS
 	'rehearses a new batch and stores the verdict with it; an error when CALPADS would refuse it, unless forced';
 
 -- ---------------------------------------------------------------------------
--- 11. Looking back: earlier states, drift, and the story of one student
+-- 13. Looking back: earlier states, drift, and the story of one student
 -- ---------------------------------------------------------------------------
 
 -- What CALPADS held at a moment: the loads that were open then, and the files
@@ -6691,7 +6691,7 @@ COMMENT ON FUNCTION calpads.explain(text) IS
 	'the story of one student: both timelines, what is sent and why, what is held and why, and the files that carry it';
 
 -- ---------------------------------------------------------------------------
--- 12. What CALPADS refused: its errors, joined to what was sent and why
+-- 14. What CALPADS refused: its errors, joined to what was sent and why
 --
 -- The form of CALPADS' extracts of rejected records and submission errors is
 -- not published, so columns are known by the names in
@@ -7211,7 +7211,7 @@ ORDER BY count(*) DESC, r.rule;
 COMMENT ON VIEW calpads.rejection_count IS 'which rules of CALPADS hit most';
 
 -- ---------------------------------------------------------------------------
--- 13. The legacy full extracts of SENR and SPRG: one file, as it was before 2022
+-- 15. The legacy full extracts of SENR and SPRG: one file, as it was before 2022
 --
 -- All records of the school year, or all records of the students with a date
 -- later than calpads.legacy_changes_since (spec/aeries_logic.md section 8.5).
@@ -7440,7 +7440,7 @@ COMMENT ON FUNCTION calpads.create_legacy_extract(text, text, boolean) IS
 	'what create_extract(''SENR_LEGACY'') and create_extract(''SPRG_LEGACY'') do; all_students: whatever calpads.legacy_changes_since says';
 
 -- ---------------------------------------------------------------------------
--- 13a. English language acquisition: what CALPADS holds, and the difference
+-- 16. English language acquisition: what CALPADS holds, and the difference
 -- ---------------------------------------------------------------------------
 
 CREATE TYPE calpads.sela AS (
@@ -8382,7 +8382,7 @@ COMMENT ON FUNCTION calpads.create_sela_extract(text) IS
 	'what create_extract(''SELA'') does: one file for each LEA that has something to send';
 
 -- ---------------------------------------------------------------------------
--- 14. Mail, files from other servers, and the schedule
+-- 17. Mail, files from other servers, and the schedule
 --
 -- A mail is a row that is filled by the transaction which has something to
 -- say, and sent later by another one: a mail server that is down never undoes
@@ -9468,7 +9468,7 @@ COMMENT ON FUNCTION calpads.remove_dispatcher() IS
 	'takes the current user''s job out of pg_cron; false: there was none';
 
 -- ---------------------------------------------------------------------------
--- 14a. Student programs from Illuminate: programs.txt
+-- 18. Student programs from Illuminate: programs.txt
 --
 -- Spec: spec/illuminate_programs.md.  A file is read into temporary tables,
 -- every row is judged there, and only then the records are changed: so a dry
@@ -11368,7 +11368,7 @@ COMMENT ON FUNCTION calpads.program_trace(text) IS
 	'SPRG records that come from programs.txt, each with the rows of the imports that made or changed its record';
 
 -- ---------------------------------------------------------------------------
--- 13b. Student information (SINF): what CALPADS holds, what changed, and files
+-- 19. Student information (SINF): what CALPADS holds, what changed, and files
 --
 -- The changes come from the log of the SIS (LGD, ADH), not from a comparison:
 -- SINF is a history of dated pictures, and an ODS extract need not be there.
@@ -12813,7 +12813,7 @@ COMMENT ON FUNCTION calpads.create_sinf_extract(text, boolean) IS
 	'what create_extract(''SINF'') does: the records of calpads.sinf_delta() as a batch for each LEA';
 
 -- ---------------------------------------------------------------------------
--- 13b. Special education: CASEMIS and CALPADS files into CSE and CSV
+-- 20. Special education: CASEMIS and CALPADS files into CSE and CSV
 --
 -- A run takes a students file and, by the profile's option, a services file
 -- (spec/casemis.md): the rows are kept in calpads.casemis_record, each gets an
@@ -14815,7 +14815,7 @@ COMMENT ON FUNCTION calpads.casemis_preview(text, bytea, bytea) IS
 	'throughout: a new row, after null throughout: a service that goes';
 
 -- ---------------------------------------------------------------------------
--- 13c. SSID identifiers: request, match, update, load, replace
+-- 21. SSID identifiers: request, match, update, load, replace
 --
 -- Rules are those of spec/ssid.md; its proposals are marked [proposal].  All
 -- state is in tables, so that a match session can be left and taken up again
@@ -17389,7 +17389,7 @@ COMMENT ON VIEW calpads.possible_mid IS
 	'solved in CALPADS';
 
 -- ---------------------------------------------------------------------------
--- 14b. Reports: what reporting tools query, and what is kept for them
+-- 22. Reports: what reporting tools query, and what is kept for them
 --
 -- Views of plain types, one grain a view, with neither names nor birth dates.
 -- Most look at tables that are kept anyway.  What cannot be worked out later,
@@ -18147,7 +18147,7 @@ COMMENT ON COLUMN calpads_report.ssid_queue.days_open IS 'days from the request 
 
 
 -- ---------------------------------------------------------------------------
--- 14c. The review page: a batch on one page, for people who never open psql
+-- 23. The review page: a batch on one page, for people who never open psql
 --
 -- Everything that comes from data goes through calpads.html_text(), and what may
 -- say who a student is through calpads.review_sentence().  The page asks the
@@ -18868,7 +18868,7 @@ COMMENT ON FUNCTION calpads.review_page(bigint, boolean) IS
 	'and where it is mended. It loads nothing from elsewhere and has no scripts. names => false: neither names nor birth dates nor SSIDs';
 
 -- ---------------------------------------------------------------------------
--- 14. The sample district
+-- 24. The sample district
 --
 -- A fictitious district to try everything on: the SIS tables, filled by
 -- create_sample_district(), the SENR ODS file of a CALPADS that lags behind
@@ -19852,7 +19852,7 @@ COMMENT ON FUNCTION calpads.create_sample_district(integer, integer) IS
 	'arguments and calpads.today give the same district';
 
 -- ---------------------------------------------------------------------------
--- 15. Privileges: nothing for PUBLIC, three roles' worth on request
+-- 25. Privileges: nothing for PUBLIC, three roles' worth on request
 -- ---------------------------------------------------------------------------
 
 /*
