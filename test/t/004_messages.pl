@@ -136,6 +136,82 @@ check_message('a folder in use', "COPY (SELECT 1) TO '$folder/999_Removals.txt';
 check_message('a line that is no text in the encoding',
 	"UPDATE calpads.extract_record SET line = line || U&'\\4E00'; UPDATE calpads.batch SET encoding = 'WIN1252'; SELECT calpads.file_content(file_id) FROM calpads.history_open", qr/ERROR:/);
 
+# ---- what other systems deliver ----
+
+# Students as other systems have them: public.export(form) gives one a line, of
+# which some have the name where it does not belong.
+$node->safe_psql(
+	'postgres', qq{
+	INSERT INTO calpads.isi_code VALUES ('GT', 'Gifted and talented', '127', NULL);
+	INSERT INTO calpads.casemis_profile (name, services) VALUES ('nightly', true), ('students', false);
+	CREATE FUNCTION public.export(header text, form text, condition text DEFAULT 'true') RETURNS bytea LANGUAGE plpgsql AS \$\$
+	DECLARE
+		content bytea;
+	BEGIN
+		EXECUTE format('SELECT convert_to(%L || string_agg(%s, '''' ORDER BY id), ''UTF8'')
+			FROM (SELECT DISTINCT ON (id) *, row_number() OVER (ORDER BY id) AS n FROM sis.stu) AS student WHERE %s', header, form, condition)
+			INTO content;
+		RETURN content;
+	END;
+	\$\$});
+my $header = q{E'SELPA_CODE,STUDENT_ID,LAST_NAME,FIRST_NAME,SSID,BIRTHDATE,GRADE,PLAN_TYPE,DISABILIT1\r\n'};
+my $student = q{concat_ws(',', '0601', id, ln, fn, cid, to_char(bd, 'YYYYMMDD'), '04', '10', '290')};
+my $program = q{concat_ws(E'\t', id, cid, ln, fn, '', to_char(bd, 'MM/DD/YYYY'), 'GT', '8/11/2025', '', '8/11/2025', '', '2025-2026', '')};
+my $ssid = q{concat_ws('^', '9976543', '0000001', cid, id, ln, fn, '', 'F', to_char(bd, 'YYYYMMDD'), '20250820', '05', 'EO', '20250820', 'ENG', '20251030', 'Y')};
+
+sub export
+{
+	my ($first_line, $form, $condition) = @_;
+	$condition //= 'true';
+
+	return "public.export($first_line, \$form\$$form || E'\\r\\n'\$form\$, \$\$$condition\$\$)";
+}
+
+for my $delivery (
+	[ 'special education', export($header, $student) ],
+	[ 'special education without a header', export("''", $student) ],
+	[ 'special education, moved by one', export($header, "'$name,' || $student") ],
+	[ 'special education, dates that are names', export($header, "replace($student, to_char(bd, 'YYYYMMDD'), ln)") ],
+	[ 'special education, SSIDs that are none', export($header, "replace($student, cid, cid || '77' || ln)") ],
+	[ 'special education, a quote that does not close', export($header, "CASE WHEN n = 9 THEN '\"' ELSE '' END || $student") ],
+	[ 'special education of another encoding', export($header, "replace($student, ln, ln || U&'\\4E00')") ])
+{
+	check_message("$delivery->[0], $_->[0]", "SELECT status FROM calpads.casemis_run($_->[1])", undef)
+	  for [ 'students', "'students', $delivery->[1]" ], [ 'services', "'nightly', $delivery->[1], $delivery->[1]" ];
+}
+for my $delivery (
+	[ 'programs', export("''", $program) ],
+	[ 'programs, moved by one', export("''", "ln || E'\\t' || $program") ],
+	[ 'programs, dates that are names', export("''", "replace($program, to_char(bd, 'MM/DD/YYYY'), ln)") ],
+	[ 'programs, codes that are names', export("''", "replace($program, E'\\tGT\\t', E'\\t' || ln || E'\\t')") ],
+	[ 'programs with commas', export("''", "translate($program, E'\\t', ',')") ],
+	[ 'programs twice', export("''", "$program || E'\\r\\n' || $program") ],
+	[ 'programs with names for a header', export("''", "ln || E'\\t' || ln || E'\\t' || cid", 'n < 3') ])
+{
+	check_message($delivery->[0], "SELECT status FROM calpads.import_programs('programs.txt', $delivery->[1])", undef);
+}
+for my $delivery (
+	[ 'SSIDs', export("''", $ssid) ],
+	[ 'SSIDs, moved by one', export("''", "ln || '^' || $ssid") ],
+	[ 'SSIDs, dates that are names', export("''", "replace($ssid, to_char(bd, 'YYYYMMDD'), ln)") ],
+	[ 'SSIDs with letters', export("''", "replace($ssid, cid, cid || ln)") ],
+	[ 'SSIDs twice', export("''", "$ssid || E'\\r\\n' || $ssid") ],
+	[ 'SSIDs with commas', export("''", "translate($ssid, '^', ',')") ])
+{
+	check_message("$delivery->[0], $_", "SELECT load_id FROM calpads.$_('ssids.txt', $delivery->[1])", undef)
+	  for 'load_ssid_extract', 'load_ssid_replacement';
+}
+$node->safe_psql('postgres', "UPDATE sis.stu SET cid = '' WHERE id % 20 = 0; SELECT calpads.create_ssid_request()");
+my $matches = q{concat_ws(',', id, cid, 'Single Match', '100')};
+for my $delivery (
+	[ 'match results', export(q{E'LocalID,SSID,Category,Score\r\n'}, $matches) ],
+	[ 'match results with names for a header', export("''", "concat_ws(',', ln, fn, cid)") ],
+	[ 'match results, categories that are names', export(q{E'LocalID,SSID,Category,Score\r\n'}, "concat_ws(',', id, '1' || cid, ln, ln)") ])
+{
+	check_message($delivery->[0], "SELECT calpads.load_match_result((SELECT base_name || '_Results.csv' FROM calpads.ssid_request), $delivery->[1])", undef);
+}
+is($node->safe_psql('postgres', "SELECT count(*) FROM calpads.mail WHERE body ~ '$name|\\d{10}' OR subject ~ '$name|\\d{10}'"), 0, 'mail names nobody');
+
 # ---- what the server logged of all this ----
 
 my $log = slurp_file($node->logfile);
