@@ -446,6 +446,9 @@ log_rows(ChangeLog *log)
 	TupleTableSlot *before = open_rows(log, old_rows, &old_pointer);
 	TupleTableSlot *after = open_rows(log, new_rows, &new_pointer);
 
+	/* Every trigger of the log has one of them; without, there would be no end. */
+	if (before == NULL && after == NULL)
+		return;
 	while (next_row(old_rows, old_pointer, before) && next_row(new_rows, new_pointer, after))
 	{
 		CHECK_FOR_INTERRUPTS();

@@ -136,7 +136,7 @@ add_data(StringInfo content, const StringInfoData *data)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("the file is too large for an upload"),
-				 errdetail("An upload holds up to %d MB.", (int) (LARGEST_UPLOAD / (1024 * 1024))),
+				 errdetail("An upload holds up to %d MB.", (int) (LARGEST_UPLOAD / ((Size) 1024 * 1024))),
 				 errhint("A file of the server is read by its path: calpads.load_ods().")));
 	appendBinaryStringInfo(content, data->data, data->len);
 	copy_progress_update(content->len - VARHDRSZ, 0, 0);
