@@ -17,6 +17,7 @@ OBJS = \
 	src/arena.o \
 	src/calpads.o \
 	src/change_log.o \
+	src/comparison.o \
 	src/copy_format.o \
 	src/csv_record.o \
 	src/delta.o \

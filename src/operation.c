@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * operation.c
- *	  Names of what the comparison of two pictures gives.
+ *	  What the comparison of two pictures gives.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,6 +21,24 @@ add_finding(Arena *arena, Finding **list, const PictureRow *row, const char *rul
 	finding->row = row;
 	finding->next = *list;
 	*list = finding;
+}
+
+bool
+operation_is_removal(const Operation *operation)
+{
+	return operation->target == NULL;
+}
+
+bool
+operation_is_addition(const Operation *operation)
+{
+	return operation->before == NULL;
+}
+
+bool
+operation_is_deletion(const Operation *operation)
+{
+	return operation_is_removal(operation) && !operation->no_show;
 }
 
 const char *

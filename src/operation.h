@@ -126,6 +126,15 @@ typedef struct Reconciliation
 extern void add_finding(Arena *arena, Finding **list, const PictureRow *row, const char *rule,
 						int field, const char *explanation, const char *fix);
 
+/* Does the SIS no longer have the row? */
+extern bool operation_is_removal(const Operation *operation);
+
+/* Does CALPADS not have the row yet? */
+extern bool operation_is_addition(const Operation *operation);
+
+/* Is the row deleted?  A removal can also become a no-show. */
+extern bool operation_is_deletion(const Operation *operation);
+
 extern const char *operation_category_name(OperationCategory category);
 extern const char *operation_reason_code(OperationReason reason);
 

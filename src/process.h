@@ -41,6 +41,7 @@ typedef struct Process
 	uint64_t	compared;		/* fields whose difference makes an operation */
 	int			key_count;		/* the operational key in the order of extract_record.key */
 	int			key[6];
+	bool		(*same_key) (const PictureRow *a, const PictureRow *b);
 
 	/* The window: how many school years before this one; counted by the day
 	 * on which a row ends, or by that on which it starts. */

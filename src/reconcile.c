@@ -17,62 +17,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "comparison.h"
 #include "settle.h"
 #include "story.h"
 #include "wave.h"
 
-typedef struct Work
-{
-	Arena	   *arena;
-	const Student *student;
-	const ReconcileOptions *options;
-	Operation  *operations;
-	Finding    *holds;
-	Finding    *warnings;
-} Work;
-
-/* ---- findings ----------------------------------------------------------- */
-
-static void
-add_hold(Work *work, const Enrollment *row, const char *rule, int field, const char *explanation,
-		 const char *fix)
-{
-	add_finding(work->arena, &work->holds, row, rule, field, explanation, fix);
-}
-
-static void
-hold_operation(Work *work, Operation *operation, const char *rule, int field,
-			   const char *explanation, const char *fix)
-{
-	operation->held = true;
-	add_hold(work, operation->target != NULL ? operation->record : operation->before,
-			 rule, field, explanation, fix);
-}
-
 /* ---- compare: rows without a twin, rows that differ ---------------------- */
 
-/* The row of the other picture with the same key, or NULL. */
-static const Enrollment *
-find_twin(const Enrollment *rows, const Enrollment *row)
+static void
+write_header(Enrollment *record, const char *transaction_type)
 {
-	for (; rows != NULL; rows = rows->next)
-		if (rows->in_scope && enrollment_same_key(rows, row))
-			return rows;
-	return NULL;
+	record->value[SENR_RECORD_TYPE] = "SENR";
+	record->value[SENR_TRANSACTION_TYPE] = transaction_type;
 }
 
 static Operation *
-add_operation(Work *work, const Enrollment *before, const Enrollment *target)
+operate(Comparison *work, const Enrollment *before, const Enrollment *target)
 {
-	Operation  *operation = arena_allocate(work->arena, sizeof(Operation));
+	Operation  *operation = add_operation(work, before, target);
 
-	operation->before = before;
-	operation->target = target;
-	operation->record = row_copy(work->arena, target != NULL ? target : before);
-	operation->record->value[SENR_RECORD_TYPE] = "SENR";
-	operation->record->value[SENR_TRANSACTION_TYPE] = target != NULL ? "A" : "D";
-	operation->next = work->operations;
-	work->operations = operation;
+	write_header(operation->record, target != NULL ? "A" : "D");
 	return operation;
 }
 
@@ -93,14 +57,14 @@ reason_of_change(const Enrollment *before, const Enrollment *target, uint64_t ch
  * the SIS cannot name the exit, it is no witness against the one in CALPADS.
  */
 static bool
-is_reopened_year(const Work *work, const Enrollment *before, const Enrollment *target)
+is_reopened_year(const Comparison *work, const Enrollment *before, const Enrollment *target)
 {
 	return target->start < work->options->year_start && target->end == ROW_OPEN &&
 		before->end != ROW_OPEN;
 }
 
 static void
-compare_twins(Work *work, const Enrollment *before, const Enrollment *target)
+compare_twins(Comparison *work, const Enrollment *before, const Enrollment *target)
 {
 	uint64_t	changed = enrollment_difference(before, target);
 	Operation  *operation;
@@ -114,7 +78,7 @@ compare_twins(Work *work, const Enrollment *before, const Enrollment *target)
 				 "it; enrollments of earlier years are not opened again.", "ENR.LD and ENR.ER, or STU.HSG");
 		return;
 	}
-	operation = add_operation(work, before, target);
+	operation = operate(work, before, target);
 	operation->changed = changed;
 	operation->reason = reason_of_change(before, target, changed);
 	operation->category = operation->reason == REASON_FIELDS_CHANGED ?
@@ -126,7 +90,7 @@ compare_twins(Work *work, const Enrollment *before, const Enrollment *target)
  * 5, rule 2): the SIS of this year is no witness against them.
  */
 static bool
-hold_earlier_year(Work *work, const Enrollment *row, const char *side, const char *other_side)
+hold_earlier_year(Comparison *work, const Enrollment *row, const char *side, const char *other_side)
 {
 	const ReconcileOptions *options = work->options;
 
@@ -140,23 +104,10 @@ hold_earlier_year(Work *work, const Enrollment *row, const char *side, const cha
 	return true;
 }
 
-/* Does the SIS have another row with this key, and does it say the same? */
-static bool
-has_double(const Work *work, const Enrollment *target, bool same)
-{
-	const Enrollment *row = work->student->target;
-
-	for (; row != NULL && !(same && row == target); row = row->next)
-		if (row != target && row->in_scope && enrollment_same_key(row, target) &&
-			(enrollment_difference(row, target) == 0) == same)
-			return true;
-	return false;
-}
-
 static void
-compare_target(Work *work, const Enrollment *target)
+compare_target(Comparison *work, const Enrollment *target)
 {
-	const Enrollment *before = find_twin(work->student->baseline, target);
+	const Enrollment *before = find_twin(work, work->student->baseline, target);
 
 	if (has_double(work, target, false))
 		add_hold(work, target, "IVR0034", SENR_START_DATE,
@@ -168,19 +119,19 @@ compare_target(Work *work, const Enrollment *target)
 		compare_twins(work, before, target);
 	else if (!enrollment_is_inert(target) &&
 			 !hold_earlier_year(work, target, "The SIS", "CALPADS"))
-		add_operation(work, NULL, target)->category = CATEGORY_UPDATES;
+		operate(work, NULL, target)->category = CATEGORY_UPDATES;
 }
 
 static void
-compare_baseline(Work *work, const Enrollment *before)
+compare_baseline(Comparison *work, const Enrollment *before)
 {
-	if (find_twin(work->student->target, before) == NULL && !enrollment_is_inert(before) &&
+	if (find_twin(work, work->student->target, before) == NULL && !enrollment_is_inert(before) &&
 		!hold_earlier_year(work, before, "CALPADS", "the SIS"))
-		add_operation(work, before, NULL)->category = CATEGORY_REMOVALS;
+		operate(work, before, NULL)->category = CATEGORY_REMOVALS;
 }
 
 static void
-compare(Work *work)
+compare(Comparison *work)
 {
 	for (const Enrollment *row = work->student->target; row != NULL; row = row->next)
 		if (row->in_scope)
@@ -216,20 +167,8 @@ is_better_partner(const Enrollment *row, const Enrollment *candidate, const Enro
 	return abs(candidate->start - row->start) < abs(best->start - row->start);
 }
 
-static bool
-is_removal(const Operation *operation)
-{
-	return operation->target == NULL;
-}
-
-static bool
-is_addition(const Operation *operation)
-{
-	return operation->before == NULL;
-}
-
 static void
-pair_with(Work *work, Operation *operation, bool (*partner) (const Operation *))
+pair_with(Comparison *work, Operation *operation, bool (*partner) (const Operation *))
 {
 	const Enrollment *best = NULL;
 
@@ -245,20 +184,20 @@ pair_with(Work *work, Operation *operation, bool (*partner) (const Operation *))
 }
 
 static void
-pair_operations(Work *work)
+pair_operations(Comparison *work)
 {
 	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
 	{
-		if (is_removal(operation))
+		if (operation_is_removal(operation))
 		{
 			operation->reason = REASON_NOT_IN_SIS;
-			pair_with(work, operation, is_addition);
+			pair_with(work, operation, operation_is_addition);
 		}
-		else if (is_addition(operation))
+		else if (operation_is_addition(operation))
 		{
 			operation->reason = work->student->baseline == NULL ?
 				REASON_NEW_STUDENT : REASON_NEW_ENROLLMENT;
-			pair_with(work, operation, is_removal);
+			pair_with(work, operation, operation_is_removal);
 		}
 	}
 }
@@ -288,7 +227,7 @@ same_birth_year(const char *a, const char *b)
  * them until SINF has corrected them.
  */
 static void
-keep_demographics(Work *work, Operation *operation)
+keep_demographics(Comparison *work, Operation *operation)
 {
 	const Enrollment *known = newest(work->student->baseline);
 	Enrollment *record = operation->record;
@@ -312,8 +251,7 @@ make_delete(Operation *operation)
 	operation->no_show = false;
 	operation->changed = 0;
 	*operation->record = *operation->before;
-	operation->record->value[SENR_RECORD_TYPE] = "SENR";
-	operation->record->value[SENR_TRANSACTION_TYPE] = "D";
+	write_header(operation->record, "D");
 }
 
 /*
@@ -323,7 +261,7 @@ make_delete(Operation *operation)
  * date itself (SENR0018).
  */
 static void
-make_no_show(Work *work, Operation *operation)
+make_no_show(Comparison *work, Operation *operation)
 {
 	Enrollment *record = operation->record;
 	bool		real = work->student->no_show_with_disability &&
@@ -366,7 +304,7 @@ is_better_no_show(const Enrollment *row, const Enrollment *best)
  * that the file shows counts, also of other schools and years.
  */
 static void
-keep_last_row(Work *work)
+keep_last_row(Comparison *work)
 {
 	int			remaining = 0;
 	Operation  *keep = NULL;
@@ -375,7 +313,7 @@ keep_last_row(Work *work)
 		remaining++;
 	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
 	{
-		if (!is_removal(operation) || operation->held)
+		if (!operation_is_removal(operation) || operation->held)
 			continue;
 		make_delete(operation);
 		remaining--;
@@ -387,131 +325,6 @@ keep_last_row(Work *work)
 }
 
 /* ---- settle: what CALPADS would refuse is held --------------------------- */
-
-static void
-hold_whole_student(Work *work, const char *rule, const char *explanation, const char *fix)
-{
-	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
-		if (!operation->held)
-			hold_operation(work, operation, rule, -1, explanation, fix);
-}
-
-static bool
-has_two_local_ids(const Enrollment *rows)
-{
-	for (const Enrollment *row = rows; row != NULL; row = row->next)
-		if (row->value[SENR_LOCAL_STUDENT_ID] != NULL &&
-			!row_has(rows, SENR_LOCAL_STUDENT_ID, row->value[SENR_LOCAL_STUDENT_ID]))
-			return true;
-	return false;
-}
-
-static void
-hold_removals(Work *work, const char *rule, const char *explanation, const char *fix)
-{
-	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
-		if (is_removal(operation) && !operation->held)
-			hold_operation(work, operation, rule, -1, explanation, fix);
-}
-
-static void
-hold_doubtful_student(Work *work)
-{
-	const Student *student = work->student;
-
-	if (student->load_problem != NULL)
-		hold_whole_student(work, "LOAD_ERROR", student->load_problem,
-						   "calpads.load_error; request the ODS extract again");
-	if (has_two_local_ids(student->target))
-		hold_whole_student(work, "DUPLICATE_SSID", "Two students of the SIS carry this SSID, so it is "
-						   "not known whose enrollments these are.", "STU.CID");
-	if (student->doubt.rule != NULL)
-		hold_removals(work, student->doubt.rule, student->doubt.explanation, student->doubt.fix);
-}
-
-/* What CALPADS will hold of the row that the operation is about. */
-static const Enrollment *
-final_row(const Operation *operation)
-{
-	if (operation->held)
-		return operation->before;
-	return is_removal(operation) && !operation->no_show ? NULL : operation->record;
-}
-
-static const Operation *
-operation_on(const Work *work, const Enrollment *baseline_row)
-{
-	for (const Operation *operation = work->operations; operation != NULL; operation = operation->next)
-		if (operation->before == baseline_row)
-			return operation;
-	return NULL;
-}
-
-/* The student's rows as CALPADS will hold them; gives their number. */
-static int
-collect_final_rows(const Work *work, const Enrollment *rows[RECONCILE_MAX_ROWS])
-{
-	int			count = 0;
-
-	for (const Enrollment *row = work->student->baseline; row != NULL; row = row->next)
-		if (operation_on(work, row) == NULL)
-			rows[count++] = row;
-	for (const Operation *operation = work->operations; operation != NULL; operation = operation->next)
-		if (final_row(operation) != NULL)
-			rows[count++] = final_row(operation);
-	return count;
-}
-
-static const char *
-fix_of(const Violation *violation)
-{
-	return violation->fix != NULL ? violation->fix : senr_field_source[violation->field];
-}
-
-static void
-hold_violations(Work *work, Operation *operation, const Violation *violation)
-{
-	for (; violation != NULL; violation = violation->next)
-		hold_operation(work, operation, violation->rule, violation->field, violation->explanation,
-					   fix_of(violation));
-}
-
-/*
- * Holds the records that break a fatal rule; false when there is none.  A
- * deletion only needs the key of a row that CALPADS has, and has to be
- * written.
- */
-static bool
-hold_rule_breakers(Work *work)
-{
-	const RuleBook *rules = work->options->rules;
-	DayNumber	today = work->options->today;
-	const Enrollment *rows[RECONCILE_MAX_ROWS];
-	int			count = collect_final_rows(work, rows);
-	bool		found = false;
-
-	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
-	{
-		const Enrollment *record = operation->record;
-
-		if (operation->held)
-			continue;
-		if (is_removal(operation) && !operation->no_show)
-		{
-			hold_violations(work, operation, rule_check_deletion(work->arena, rules, record));
-			found |= operation->held;
-			continue;
-		}
-		if (record->problems != NULL)
-			hold_operation(work, operation, "MAPPING", -1,
-						   "The SIS row could not be turned into a CALPADS record.", "sis.senr");
-		hold_violations(work, operation, rule_check(work->arena, rules, record, today));
-		hold_violations(work, operation,
-						rule_check_beside(work->arena, rules, record, rows, count, today));
-		found |= operation->held;
-	}
-	return found;
-}
 
 /* Which of two operations that exclude each other is sent: exits before additions. */
 static bool
@@ -530,68 +343,33 @@ yields_to(const Operation *operation, const Operation *other)
  * the book has them.
  */
 static const char *
-fatal_conflict(const Work *work, const Enrollment *a, const Enrollment *b)
+fatal_conflict(const Enrollment *a, const Enrollment *b, const ReconcileOptions *options)
 {
-	const char *rule = enrollment_conflict(a, b, work->options->today);
+	const char *rule = enrollment_conflict(a, b, options->today);
 
 	if (rule == NULL || strcmp(rule, "SENR0178") == 0 || strcmp(rule, "SENR0027") == 0)
 		return rule;
-	return rule_severity(work->options->rules, rule) == RULE_FATAL ? rule : NULL;
+	return rule_severity(options->rules, rule) == RULE_FATAL ? rule : NULL;
 }
 
-/* The row that operation's record could not stand beside in the end, or NULL. */
-static const Enrollment *
-find_obstacle(const Work *work, const Operation *operation, const char **rule)
-{
-	for (const Enrollment *row = work->student->baseline; row != NULL; row = row->next)
-		if (operation_on(work, row) == NULL &&
-			(*rule = fatal_conflict(work, operation->record, row)) != NULL)
-			return row;
-	for (const Operation *other = work->operations; other != NULL; other = other->next)
-	{
-		const Enrollment *row = final_row(other);
-
-		if (other != operation && row != NULL && (other->held || yields_to(operation, other)) &&
-			(*rule = fatal_conflict(work, operation->record, row)) != NULL)
-			return row;
-	}
-	return NULL;
-}
-
-/* Holds one operation that meets an obstacle; false when there is none. */
-static bool
-hold_obstructed(Work *work)
-{
-	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
-	{
-		const char *rule;
-		const Enrollment *obstacle;
-
-		if (operation->held || is_removal(operation))
-			continue;
-		obstacle = find_obstacle(work, operation, &rule);
-		if (obstacle == NULL)
-			continue;
-		hold_operation(work, operation, rule, SENR_START_DATE,
-					   arena_print(work->arena, "%s; this record would meet %s.", story_conflict(rule),
-								   story_enrollment(work->arena, work->options, obstacle)),
-					   "ENR.ED and ENR.LD of both enrollments");
-		operation->yielded = true;
-		return true;
-	}
-	return false;
-}
+static const Exclusion exclusion = {
+	.conflict = fatal_conflict,
+	.yields_to = yields_to,
+	.rule_words = story_conflict,
+	.row_words = story_enrollment,
+	.fix = "ENR.ED and ENR.LD of both enrollments",
+};
 
 /*
  * A removal waits for what replaces it: deleted alone, the student would be
  * without the enrollment in CALPADS until the other record is repaired.
  */
 static bool
-hold_unreplaced(Work *work)
+hold_unreplaced(Comparison *work)
 {
 	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
 		for (const Operation *other = work->operations; other != NULL; other = other->next)
-			if (!operation->held && is_removal(operation) && other->held &&
+			if (!operation->held && operation_is_removal(operation) && other->held &&
 				operation->related == other->record)
 			{
 				hold_operation(work, operation, "REPLACEMENT_HELD", -1,
@@ -638,7 +416,7 @@ const WaveRules senr_wave_rules = {conflict_in_order, goes_before, false};
 
 /* Operations that wait for each other: one of them is held. */
 static bool
-hold_stuck(Work *work)
+hold_stuck(Comparison *work)
 {
 	Operation  *stuck = wave_order(work->operations, &senr_wave_rules, work->options);
 
@@ -656,19 +434,19 @@ hold_stuck(Work *work)
 static void
 hold_what_must_be(void *context)
 {
-	Work	   *work = context;
+	Comparison *work = context;
 
 	do
 	{
 		keep_last_row(work);
-	} while (hold_rule_breakers(work) || hold_obstructed(work) || hold_unreplaced(work) ||
-			 hold_stuck(work));
+	} while (hold_rule_breakers(work) || hold_obstructed(work, &exclusion) ||
+			 hold_unreplaced(work) || hold_stuck(work));
 }
 
 /* ---- warnings about what is sent ----------------------------------------- */
 
 static void
-warn_of_demographics(Work *work, const Operation *operation)
+warn_of_demographics(Comparison *work, const Operation *operation)
 {
 	const Enrollment *target = operation->target;
 	SenrField	field = row_has(target, SENR_GENDER, operation->record->value[SENR_GENDER]) ?
@@ -680,12 +458,13 @@ warn_of_demographics(Work *work, const Operation *operation)
 
 /* Rules between rows that the book has lowered to warnings. */
 static void
-warn_of_conflicts(Work *work, const Operation *operation, const Enrollment *const *rows, int count)
+warn_of_conflicts(Comparison *work, const Operation *operation)
 {
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < work->final_count; i++)
 	{
-		const char *rule = rows[i] == operation->record ? NULL :
-			enrollment_conflict(operation->record, rows[i], work->options->today);
+		const Enrollment *row = work->final_rows[i];
+		const char *rule = row == operation->record ? NULL :
+			enrollment_conflict(operation->record, row, work->options->today);
 
 		if (rule != NULL && rule_severity(work->options->rules, rule) == RULE_WARNING)
 			add_finding(work->arena, &work->warnings, operation->record, rule, SENR_START_DATE,
@@ -695,50 +474,27 @@ warn_of_conflicts(Work *work, const Operation *operation, const Enrollment *cons
 }
 
 static void
-warn(Work *work)
+warn(Comparison *work)
 {
-	const Enrollment *rows[RECONCILE_MAX_ROWS];
-	int			count = collect_final_rows(work, rows);
-
+	collect_final_rows(work);
 	for (const Operation *operation = work->operations; operation != NULL; operation = operation->next)
 	{
-		const Violation *violation;
-
-		if (operation->held || is_removal(operation))
+		if (operation->held || operation_is_removal(operation))
 			continue;
-		violation = rule_warnings(work->arena, work->options->rules, operation->record, rows, count,
-								  work->options->today);
-		for (; violation != NULL; violation = violation->next)
-			add_finding(work->arena, &work->warnings, operation->record, violation->rule, violation->field,
-						violation->explanation, fix_of(violation));
-		warn_of_conflicts(work, operation, rows, count);
+		warn_of_violations(work, operation);
+		warn_of_conflicts(work, operation);
 		if (operation->demographics_kept)
 			warn_of_demographics(work, operation);
 	}
 }
 
-static int
-count_rows(const Enrollment *rows)
-{
-	int			count = 0;
-
-	for (; rows != NULL; rows = rows->next)
-		count++;
-	return count;
-}
-
 Reconciliation
 reconcile_student(Arena *arena, const Student *student, const ReconcileOptions *options)
 {
-	Work		work = {arena, student, options, NULL, NULL, NULL};
+	Comparison	work = comparison_begin(arena, &senr_process, student, options);
 
-	if (count_rows(student->baseline) + count_rows(student->target) > RECONCILE_MAX_ROWS)
-	{
-		add_hold(&work, student->baseline != NULL ? student->baseline : student->target,
-				 "TOO_MANY_ROWS", -1, "This SSID has so many enrollments that it cannot be one student's.",
-				 "STU.CID");
-		return (Reconciliation){NULL, work.holds, NULL};
-	}
+	if (work.row_count > RECONCILE_MAX_ROWS)
+		return too_many_rows(&work);
 	compare(&work);
 	pair_operations(&work);
 	for (Operation *operation = work.operations; operation != NULL; operation = operation->next)

@@ -14,51 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "comparison.h"
 #include "settle.h"
 #include "story_sprg.h"
-
-typedef struct Work
-{
-	Arena	   *arena;
-	const Student *student;
-	const ReconcileOptions *options;
-	const ProgramBook *book;
-	Operation  *operations;
-	Finding    *holds;
-	Finding    *warnings;
-	const PictureRow **final_rows;	/* as CALPADS will hold them */
-	int			final_count;
-} Work;
-
-/* ---- findings ----------------------------------------------------------- */
-
-static void
-add_hold(Work *work, const PictureRow *row, const char *rule, int field, const char *explanation,
-		 const char *fix)
-{
-	add_finding(work->arena, &work->holds, row, rule, field, explanation, fix);
-}
-
-static void
-hold_operation(Work *work, Operation *operation, const char *rule, int field,
-			   const char *explanation, const char *fix)
-{
-	operation->held = true;
-	add_hold(work, operation->target != NULL ? operation->record : operation->before,
-			 rule, field, explanation, fix);
-}
-
-static bool
-is_removal(const Operation *operation)
-{
-	return operation->target == NULL;
-}
-
-static bool
-is_addition(const Operation *operation)
-{
-	return operation->before == NULL;
-}
 
 /* ---- what both sides say of homeless youth ---------------------------------- */
 
@@ -67,7 +25,7 @@ is_addition(const Operation *operation)
  * this row or in one of the student that began before it in the same year.
  */
 static bool
-calpads_has_y(const Work *work, const PictureRow *target, SprgField field)
+calpads_has_y(const Comparison *work, const PictureRow *target, SprgField field)
 {
 	DayNumber	year = school_year_start(target->start);
 
@@ -80,7 +38,7 @@ calpads_has_y(const Work *work, const PictureRow *target, SprgField field)
 
 /* The row of the SIS as CALPADS' rules let it be. */
 static const PictureRow *
-lawful_target(const Work *work, const PictureRow *target)
+lawful_target(const Comparison *work, const PictureRow *target)
 {
 	PictureRow *row;
 
@@ -97,15 +55,6 @@ lawful_target(const Work *work, const PictureRow *target)
 
 /* ---- compare ---------------------------------------------------------------- */
 
-static const PictureRow *
-find_twin(const PictureRow *rows, const PictureRow *row)
-{
-	for (; rows != NULL; rows = rows->next)
-		if (rows->in_scope && program_same_key(rows, row))
-			return rows;
-	return NULL;
-}
-
 static void
 write_header(PictureRow *record, const char *transaction_type)
 {
@@ -119,18 +68,12 @@ write_header(PictureRow *record, const char *transaction_type)
 }
 
 static Operation *
-add_operation(Work *work, OperationCategory category, const PictureRow *before,
-			  const PictureRow *target)
+operate(Comparison *work, OperationCategory category, const PictureRow *before, const PictureRow *target)
 {
-	Operation  *operation = arena_allocate(work->arena, sizeof(Operation));
+	Operation  *operation = add_operation(work, before, target);
 
 	operation->category = category;
-	operation->before = before;
-	operation->target = target;
-	operation->record = row_copy(work->arena, target != NULL ? target : before);
 	write_header(operation->record, target != NULL ? "A" : "D");
-	operation->next = work->operations;
-	work->operations = operation;
 	return operation;
 }
 
@@ -150,12 +93,13 @@ reason_of_change(const PictureRow *before, const PictureRow *record, uint64_t ch
  * enrollment carries the open row.
  */
 static const PictureRow *
-without_reopening(const Work *work, const PictureRow *before, const PictureRow *target)
+without_reopening(const Comparison *work, const PictureRow *before, const PictureRow *target)
 {
 	PictureRow *row;
 
-	if (target->end != ROW_OPEN || !program_was_closed(work->book, before, work->student->stays) ||
-		program_is_covered(work->book, target, work->student->stays, STAY_COMING))
+	if (target->end != ROW_OPEN ||
+		!program_was_closed(work->options->programs, before, work->student->stays) ||
+		program_is_covered(work->options->programs, target, work->student->stays, STAY_COMING))
 		return target;
 	row = row_copy(work->arena, target);
 	row->end = before->end;
@@ -164,7 +108,7 @@ without_reopening(const Work *work, const PictureRow *before, const PictureRow *
 }
 
 static void
-compare_twins(Work *work, const PictureRow *before, const PictureRow *target)
+compare_twins(Comparison *work, const PictureRow *before, const PictureRow *target)
 {
 	const PictureRow *wanted = without_reopening(work, before, target);
 	uint64_t	changed = row_difference(before, wanted, SPRG_COMPARED);
@@ -174,8 +118,8 @@ compare_twins(Work *work, const PictureRow *before, const PictureRow *target)
 	if (changed == 0)
 		return;
 	reason = reason_of_change(before, wanted, changed);
-	operation = add_operation(work, reason == REASON_END_ADDED || reason == REASON_END_CHANGED ?
-							  CATEGORY_EXITS : CATEGORY_UPDATES, before, wanted);
+	operation = operate(work, reason == REASON_END_ADDED || reason == REASON_END_CHANGED ?
+						CATEGORY_EXITS : CATEGORY_UPDATES, before, wanted);
 	operation->changed = changed;
 	operation->reason = reason;
 }
@@ -185,9 +129,9 @@ compare_twins(Work *work, const PictureRow *before, const PictureRow *target)
  * added: the SIS of this year is no witness for it (DESIGN section 5, rule 2).
  */
 static void
-add_new(Work *work, const PictureRow *target)
+add_new(Comparison *work, const PictureRow *target)
 {
-	Operation  *operation = add_operation(work, CATEGORY_UPDATES, NULL, lawful_target(work, target));
+	Operation  *operation = operate(work, CATEGORY_UPDATES, NULL, lawful_target(work, target));
 
 	if (target->end < work->options->year_start)
 		hold_operation(work, operation, "EARLIER_YEAR", SPRG_END_DATE,
@@ -197,23 +141,10 @@ add_new(Work *work, const PictureRow *target)
 					   "the dates of the record in that year, or CALPADS by hand");
 }
 
-/* Does the SIS have another row with this key, and does it say the same? */
-static bool
-has_double(const Work *work, const PictureRow *target, bool same)
-{
-	const PictureRow *row = work->student->target;
-
-	for (; row != NULL && !(same && row == target); row = row->next)
-		if (row != target && row->in_scope && program_same_key(row, target) &&
-			(row_difference(row, target, SPRG_COMPARED) == 0) == same)
-			return true;
-	return false;
-}
-
 static void
-compare_target(Work *work, const PictureRow *target)
+compare_target(Comparison *work, const PictureRow *target)
 {
-	const PictureRow *before = find_twin(work->student->baseline, target);
+	const PictureRow *before = find_twin(work, work->student->baseline, target);
 
 	if (target->problems != NULL)
 		return;					/* hold_unclear_programs tells */
@@ -231,7 +162,7 @@ compare_target(Work *work, const PictureRow *target)
 
 /* Does the SIS report the program at that school with another key? */
 static bool
-sis_knows_place(const Work *work, const PictureRow *before)
+sis_knows_place(const Comparison *work, const PictureRow *before)
 {
 	for (const PictureRow *row = work->student->target; row != NULL; row = row->next)
 		if (row->in_scope && program_same_place(row, before))
@@ -245,7 +176,7 @@ sis_knows_place(const Work *work, const PictureRow *before)
  * cannot know of (the window, students whom SENR does not report).
  */
 static bool
-is_left_alone(const Work *work, const PictureRow *before)
+is_left_alone(const Comparison *work, const PictureRow *before)
 {
 	const ReconcileOptions *options = work->options;
 
@@ -255,23 +186,23 @@ is_left_alone(const Work *work, const PictureRow *before)
 }
 
 static void
-compare_baseline(Work *work, const PictureRow *before)
+compare_baseline(Comparison *work, const PictureRow *before)
 {
-	if (find_twin(work->student->target, before) == NULL && !is_left_alone(work, before))
-		add_operation(work, CATEGORY_REMOVALS, before, NULL);
+	if (find_twin(work, work->student->target, before) == NULL && !is_left_alone(work, before))
+		operate(work, CATEGORY_REMOVALS, before, NULL);
 }
 
 static bool
-is_compared(const Work *work, const PictureRow *row)
+is_compared(const Comparison *work, const PictureRow *row)
 {
-	return row->in_scope && program_of(work->book, row) != NULL;
+	return row->in_scope && program_of(work->options->programs, row) != NULL;
 }
 
 static void
-compare(Work *work)
+compare(Comparison *work)
 {
 	for (const PictureRow *row = work->student->target; row != NULL; row = row->next)
-		if (row->in_scope && (program_of(work->book, row) != NULL || row->value[SPRG_PROGRAM] == NULL))
+		if (row->in_scope && (program_of(work->options->programs, row) != NULL || row->value[SPRG_PROGRAM] == NULL))
 			compare_target(work, row);
 	for (const PictureRow *row = work->student->baseline; row != NULL; row = row->next)
 		if (is_compared(work, row))
@@ -318,7 +249,7 @@ distance(OperationReason kin)
  * that began in an earlier year too, when nothing else is.
  */
 static bool
-can_be_partner(const Work *work, const PictureRow *row, const Operation *candidate)
+can_be_partner(const Comparison *work, const PictureRow *row, const Operation *candidate)
 {
 	OperationReason kin = kinship(row, candidate->record);
 
@@ -343,7 +274,7 @@ is_better_partner(const PictureRow *row, const Operation *candidate, const Opera
 }
 
 static void
-pair_with(Work *work, Operation *operation, bool (*partner) (const Operation *))
+pair_with(Comparison *work, Operation *operation, bool (*partner) (const Operation *))
 {
 	const Operation *best = NULL;
 
@@ -358,61 +289,24 @@ pair_with(Work *work, Operation *operation, bool (*partner) (const Operation *))
 }
 
 static void
-pair_operations(Work *work)
+pair_operations(Comparison *work)
 {
 	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
 	{
-		if (is_removal(operation))
+		if (operation_is_removal(operation))
 		{
 			operation->reason = REASON_NOT_IN_SIS;
-			pair_with(work, operation, is_addition);
+			pair_with(work, operation, operation_is_addition);
 		}
-		else if (is_addition(operation))
+		else if (operation_is_addition(operation))
 		{
 			operation->reason = REASON_NEW_PROGRAM;
-			pair_with(work, operation, is_removal);
+			pair_with(work, operation, operation_is_removal);
 		}
 	}
 }
 
-/* ---- students and programs in doubt --------------------------------------------- */
-
-static void
-hold_whole_student(Work *work, const char *rule, const char *explanation, const char *fix)
-{
-	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
-		if (!operation->held)
-			hold_operation(work, operation, rule, -1, explanation, fix);
-}
-
-static bool
-has_two_local_ids(const PictureRow *rows)
-{
-	for (const PictureRow *row = rows; row != NULL; row = row->next)
-		if (row->value[SPRG_LOCAL_STUDENT_ID] != NULL &&
-			!row_has(rows, SPRG_LOCAL_STUDENT_ID, row->value[SPRG_LOCAL_STUDENT_ID]))
-			return true;
-	return false;
-}
-
-static void
-hold_doubtful_student(Work *work)
-{
-	const Student *student = work->student;
-
-	if (student->load_problem != NULL)
-		hold_whole_student(work, "LOAD_ERROR", student->load_problem,
-						   "calpads.load_error; request the ODS extract again");
-	if (has_two_local_ids(student->target))
-		hold_whole_student(work, "DUPLICATE_SSID", "Two students of the SIS carry this SSID, so it is "
-						   "not known whose programs these are.", "STU.CID");
-	if (student->doubt.rule == NULL)
-		return;
-	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
-		if (is_removal(operation) && !operation->held)
-			hold_operation(work, operation, student->doubt.rule, -1, student->doubt.explanation,
-						   student->doubt.fix);
-}
+/* ---- programs in doubt --------------------------------------------- */
 
 static bool
 same_program(const PictureRow *a, const PictureRow *b)
@@ -426,7 +320,7 @@ same_program(const PictureRow *a, const PictureRow *b)
  * program until it is mended.
  */
 static void
-hold_unclear_program(Work *work, const PictureRow *unclear)
+hold_unclear_program(Comparison *work, const PictureRow *unclear)
 {
 	add_hold(work, unclear, "MAPPING", -1, "The SIS row could not be turned into a CALPADS record.",
 			 "sis.sprg");
@@ -434,17 +328,18 @@ hold_unclear_program(Work *work, const PictureRow *unclear)
 		if (!operation->held && same_program(operation->record, unclear))
 			hold_operation(work, operation, "PROGRAM_UNCLEAR", -1,
 						   "Another record of the student and this program cannot be sent as it is, and it may "
-						   "be about the same row.", "see the other held record of this program");}
+						   "be about the same row.", "see the other held record of this program");
+}
 
 /* A row that is known by its key and ended in an earlier year is nobody's concern. */
 static bool
-is_history(const Work *work, const PictureRow *row)
+is_history(const Comparison *work, const PictureRow *row)
 {
 	return row->value[SPRG_START_DATE] != NULL && row->end < work->options->year_start;
 }
 
 static void
-hold_unclear_programs(Work *work)
+hold_unclear_programs(Comparison *work)
 {
 	for (const PictureRow *row = work->student->target; row != NULL; row = row->next)
 		if (row->in_scope && row->problems != NULL && !is_history(work, row))
@@ -453,84 +348,11 @@ hold_unclear_programs(Work *work)
 
 /* ---- settle: what CALPADS would refuse is held ------------------------------------ */
 
-/* What CALPADS will hold of the row that the operation is about. */
-static const PictureRow *
-final_row(const Operation *operation)
-{
-	if (operation->held)
-		return operation->before;
-	return is_removal(operation) ? NULL : operation->record;
-}
-
-static const Operation *
-operation_on(const Work *work, const PictureRow *baseline_row)
-{
-	for (const Operation *operation = work->operations; operation != NULL; operation = operation->next)
-		if (operation->before == baseline_row)
-			return operation;
-	return NULL;
-}
-
-static void
-collect_final_rows(Work *work)
-{
-	work->final_count = 0;
-	for (const PictureRow *row = work->student->baseline; row != NULL; row = row->next)
-		if (operation_on(work, row) == NULL)
-			work->final_rows[work->final_count++] = row;
-	for (const Operation *operation = work->operations; operation != NULL; operation = operation->next)
-		if (final_row(operation) != NULL)
-			work->final_rows[work->final_count++] = final_row(operation);
-}
-
-static const char *
-fix_of(const Violation *violation)
-{
-	return violation->fix != NULL ? violation->fix : sprg_field_source[violation->field];
-}
-
-static void
-hold_violations(Work *work, Operation *operation, const Violation *violation)
-{
-	for (; violation != NULL; violation = violation->next)
-		hold_operation(work, operation, violation->rule, violation->field, violation->explanation,
-					   fix_of(violation));
-}
-
-/* Holds the records that break a fatal rule; false when there is none. */
 static bool
-hold_rule_breakers(Work *work)
+needs_enrollment(const Comparison *work, const Operation *operation)
 {
-	const RuleBook *rules = work->options->rules;
-	DayNumber	today = work->options->today;
-	bool		found = false;
-
-	collect_final_rows(work);
-	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
-	{
-		const PictureRow *record = operation->record;
-
-		if (operation->held)
-			continue;
-		if (is_removal(operation))
-			hold_violations(work, operation, rule_check_deletion(work->arena, rules, record));
-		else
-		{
-			hold_violations(work, operation, rule_check(work->arena, rules, record, today));
-			hold_violations(work, operation,
-							rule_check_beside(work->arena, rules, record, work->final_rows,
-											  work->final_count, today));
-		}
-		found |= operation->held;
-	}
-	return found;
-}
-
-static bool
-needs_enrollment(const Work *work, const Operation *operation)
-{
-	return !is_removal(operation) &&
-		program_needs_enrollment(operation->record, is_addition(operation), work->options->year_start);
+	return !operation_is_removal(operation) &&
+		program_needs_enrollment(operation->record, operation_is_addition(operation), work->options->year_start);
 }
 
 /*
@@ -538,7 +360,7 @@ needs_enrollment(const Work *work, const Operation *operation)
  * posted; it waits until then when none does now.
  */
 static bool
-hold_unenrolled(Work *work)
+hold_unenrolled(Comparison *work)
 {
 	const Stay *stays = work->student->stays;
 	bool		found = false;
@@ -550,8 +372,8 @@ hold_unenrolled(Work *work)
 		if (operation->held || !needs_enrollment(work, operation) ||
 			rule_severity(work->options->rules, "GERR0005") != RULE_FATAL)
 			continue;
-		operation->waits = !program_is_covered(work->book, record, stays, STAY_POSTED);
-		if (program_is_covered(work->book, record, stays, STAY_COMING))
+		operation->waits = !program_is_covered(work->options->programs, record, stays, STAY_POSTED);
+		if (program_is_covered(work->options->programs, record, stays, STAY_COMING))
 			continue;
 		hold_operation(work, operation, "GERR0005", SPRG_START_DATE,
 					   arena_print(work->arena, "CALPADS takes a program only with an enrollment at the school "
@@ -573,56 +395,26 @@ yields_to(const Operation *operation, const Operation *other)
 		(operation->record->start == other->record->start && operation > other);
 }
 
-/* The row that operation's record could not stand beside in the end, or NULL. */
-static const PictureRow *
-find_obstacle(const Work *work, const Operation *operation, const char **rule)
+static const char *
+conflict_of_rows(const PictureRow *a, const PictureRow *b, const ReconcileOptions *options)
 {
-	for (const PictureRow *row = work->student->baseline; row != NULL; row = row->next)
-		if (operation_on(work, row) == NULL &&
-			(*rule = program_conflict(work->book, operation->record, row)) != NULL)
-			return row;
-	for (const Operation *other = work->operations; other != NULL; other = other->next)
-	{
-		const PictureRow *row = final_row(other);
-
-		if (other != operation && row != NULL && (other->held || yields_to(operation, other)) &&
-			(*rule = program_conflict(work->book, operation->record, row)) != NULL)
-			return row;
-	}
-	return NULL;
+	return program_conflict(options->programs, a, b);
 }
 
-/* Holds one operation that meets an obstacle; false when there is none. */
-static bool
-hold_obstructed(Work *work)
-{
-	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
-	{
-		const char *rule;
-		const PictureRow *obstacle;
-
-		if (operation->held || is_removal(operation))
-			continue;
-		obstacle = find_obstacle(work, operation, &rule);
-		if (obstacle == NULL)
-			continue;
-		hold_operation(work, operation, rule, SPRG_START_DATE,
-					   arena_print(work->arena, "%s; this record would meet %s.",
-								   story_program_conflict(rule),
-								   story_program(work->arena, work->options, obstacle)),
-					   "the dates of both records of the program");
-		operation->yielded = true;
-		return true;
-	}
-	return false;
-}
+static const Exclusion exclusion = {
+	.conflict = conflict_of_rows,
+	.yields_to = yields_to,
+	.rule_words = story_program_conflict,
+	.row_words = story_program,
+	.fix = "the dates of both records of the program",
+};
 
 /* Another record of the same program that takes the place of the row, or NULL. */
 static const PictureRow *
-other_replacement(const Work *work, const Operation *removal)
+other_replacement(const Comparison *work, const Operation *removal)
 {
 	for (const Operation *other = work->operations; other != NULL; other = other->next)
-		if (!other->held && is_addition(other) && program_same_place(other->record, removal->record))
+		if (!other->held && operation_is_addition(other) && program_same_place(other->record, removal->record))
 			return other->record;
 	return NULL;
 }
@@ -632,11 +424,11 @@ other_replacement(const Work *work, const Operation *removal)
  * without the program in CALPADS until the other record is repaired.
  */
 static bool
-hold_unreplaced(Work *work)
+hold_unreplaced(Comparison *work)
 {
 	for (Operation *operation = work->operations; operation != NULL; operation = operation->next)
 		for (const Operation *other = work->operations; other != NULL; other = other->next)
-			if (!operation->held && is_removal(operation) && other->held &&
+			if (!operation->held && operation_is_removal(operation) && other->held &&
 				operation->related == other->record)
 			{
 				const PictureRow *replacement = other_replacement(work, operation);
@@ -657,12 +449,6 @@ hold_unreplaced(Work *work)
 }
 
 /* ---- the order of the files ---------------------------------------------------------- */
-
-static const char *
-conflict_in_order(const PictureRow *a, const PictureRow *b, const ReconcileOptions *options)
-{
-	return program_conflict(options->programs, a, b);
-}
 
 static bool
 goes_before(const Operation *a, const Operation *b)
@@ -685,17 +471,17 @@ goes_before(const Operation *a, const Operation *b)
 	return false;
 }
 
-const WaveRules sprg_wave_rules = {conflict_in_order, goes_before, true};
+const WaveRules sprg_wave_rules = {conflict_of_rows, goes_before, true};
 
 /* Operations that wait for each other: one of them is held. */
 static bool
-hold_stuck(Work *work)
+hold_stuck(Comparison *work)
 {
 	Operation  *stuck = wave_order(work->operations, &sprg_wave_rules, work->options);
 
 	if (stuck == NULL)
 		return false;
-	hold_operation(work, stuck, program_is_participation(work->book, stuck->record) ?
+	hold_operation(work, stuck, program_is_participation(work->options->programs, stuck->record) ?
 				   "SPRG0070" : "PROGRAM_OPEN_TWICE", SPRG_START_DATE,
 				   "The student's records of this program wait for each other: none of them can be posted "
 				   "first.", "the dates of all records of the program");
@@ -706,43 +492,34 @@ hold_stuck(Work *work)
 static void
 hold_what_must_be(void *context)
 {
-	Work	   *work = context;
+	Comparison *work = context;
 	bool		again;
 
 	do
-		again = hold_rule_breakers(work) || hold_unenrolled(work) || hold_obstructed(work) ||
-			hold_unreplaced(work) || hold_stuck(work);
+		again = hold_rule_breakers(work) || hold_unenrolled(work) ||
+			hold_obstructed(work, &exclusion) || hold_unreplaced(work) || hold_stuck(work);
 	while (again);
 }
 
 static void
-warn(Work *work)
+warn(Comparison *work)
 {
 	collect_final_rows(work);
 	for (const Operation *operation = work->operations; operation != NULL; operation = operation->next)
-	{
-		const Violation *violation;
-
-		if (operation->held || is_removal(operation))
-			continue;
-		violation = rule_warnings(work->arena, work->options->rules, operation->record,
-								  work->final_rows, work->final_count, work->options->today);
-		for (; violation != NULL; violation = violation->next)
-			add_finding(work->arena, &work->warnings, operation->record, violation->rule,
-						violation->field, violation->explanation, fix_of(violation));
-	}
+		if (!operation->held && !operation_is_removal(operation))
+			warn_of_violations(work, operation);
 }
 
 /* ---- exits that SENR is still to post ------------------------------------------------- */
 
 /* The earliest exit to be posted that will close the row, or NULL. */
 static const Stay *
-first_closing(const Work *work, const PictureRow *row)
+first_closing(const Comparison *work, const PictureRow *row)
 {
 	const Stay *first = NULL;
 
 	for (const Stay *stay = work->student->stays; stay != NULL; stay = stay->next)
-		if (program_will_be_closed(work->book, row, stay) && (first == NULL || stay->end < first->end))
+		if (program_will_be_closed(work->options->programs, row, stay) && (first == NULL || stay->end < first->end))
 			first = stay;
 	return first;
 }
@@ -753,7 +530,7 @@ first_closing(const Work *work, const PictureRow *row)
  * and says then what CALPADS knows.
  */
 static PictureRow *
-rows_after_exits(Work *work, PictureRow *rows)
+rows_after_exits(Comparison *work, PictureRow *rows)
 {
 	PictureRow *first = NULL;
 	PictureRow **link = &first;
@@ -761,7 +538,7 @@ rows_after_exits(Work *work, PictureRow *rows)
 	for (; rows != NULL; rows = rows->next)
 	{
 		const Stay *closing = first_closing(work, rows);
-		const PictureRow *target = closing != NULL ? find_twin(work->student->target, rows) : NULL;
+		const PictureRow *target = closing != NULL ? find_twin(work, work->student->target, rows) : NULL;
 
 		*link = rows;
 		if (target != NULL && target->end == ROW_OPEN)
@@ -777,10 +554,11 @@ rows_after_exits(Work *work, PictureRow *rows)
 
 /* A row that is to be open stays so only if the exits are posted before it. */
 static void
-find_exit_to_follow(Work *work, Operation *operation)
+find_exit_to_follow(Comparison *work, Operation *operation)
 {
 	for (const Stay *stay = work->student->stays; stay != NULL; stay = stay->next)
-		if (!is_removal(operation) && program_will_be_closed(work->book, operation->record, stay) &&
+		if (!operation_is_removal(operation) &&
+			program_will_be_closed(work->options->programs, operation->record, stay) &&
 			(!operation->follows_exit || stay->end > operation->exit_day))
 		{
 			operation->follows_exit = true;
@@ -789,17 +567,7 @@ find_exit_to_follow(Work *work, Operation *operation)
 }
 
 static int
-count_rows(const PictureRow *rows)
-{
-	int			count = 0;
-
-	for (; rows != NULL; rows = rows->next)
-		count++;
-	return count;
-}
-
-static int
-count_operations(const Work *work)
+count_operations(const Comparison *work)
 {
 	int			count = 0;
 
@@ -808,25 +576,14 @@ count_operations(const Work *work)
 	return count;
 }
 
-static Reconciliation
-too_many_rows(Work *work)
-{
-	add_hold(work, work->student->baseline != NULL ? work->student->baseline : work->student->target,
-			 "TOO_MANY_ROWS", -1, "This SSID has so many programs that it cannot be one student's.",
-			 "STU.CID");
-	return (Reconciliation){NULL, work->holds, NULL};
-}
-
 Reconciliation
 reconcile_programs(Arena *arena, const Student *student, const ReconcileOptions *options)
 {
-	Work		work = {arena, student, options, options->programs, NULL, NULL, NULL, NULL, 0};
-	int			rows = count_rows(student->baseline) + count_rows(student->target);
+	Comparison	work = comparison_begin(arena, &sprg_process, student, options);
 	Student		after_exits = *student;
 
-	if (rows > SPRG_MAX_ROWS)
+	if (work.row_count > SPRG_MAX_ROWS)
 		return too_many_rows(&work);
-	work.final_rows = arena_allocate(arena, (size_t) (rows + 1) * sizeof(PictureRow *));
 	after_exits.baseline = rows_after_exits(&work, student->baseline);
 	work.student = &after_exits;
 	compare(&work);

@@ -7,12 +7,6 @@
  */
 #include "settle.h"
 
-static bool
-is_removal(const Operation *operation)
-{
-	return operation->target == NULL;
-}
-
 static int
 count_held(const Operation *operations)
 {
@@ -28,13 +22,13 @@ static bool
 goes_with(const Operation *other, const Operation *operation)
 {
 	return other == operation ||
-		(other->yielded && is_removal(other) && other->related == operation->record);
+		(other->yielded && operation_is_removal(other) && other->related == operation->record);
 }
 
 static bool
 is_about(const Finding *finding, const Operation *operation)
 {
-	return finding->row == (is_removal(operation) ? operation->before : operation->record);
+	return finding->row == (operation_is_removal(operation) ? operation->before : operation->record);
 }
 
 /* Takes back what was said of an operation when it was held. */
@@ -90,7 +84,7 @@ static bool
 send_any_after_all(const Settlement *settlement)
 {
 	for (Operation *operation = settlement->operations; operation != NULL; operation = operation->next)
-		if (operation->held && operation->yielded && !is_removal(operation) &&
+		if (operation->held && operation->yielded && !operation_is_removal(operation) &&
 			send_after_all(settlement, operation))
 			return true;
 	return false;
