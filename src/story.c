@@ -27,6 +27,9 @@ static const char *const field_words[SENR_FIELD_COUNT] = {
 	[SENR_EXEMPTION] = "graduation exemption",
 };
 
+/* Told by themselves. */
+#define EXIT_FIELDS (FIELD_BIT(SENR_EXIT_DATE) | FIELD_BIT(SENR_EXIT_REASON))
+
 const char *
 story_date(Arena *arena, DayNumber number)
 {
@@ -56,6 +59,42 @@ story_school_of_code(Arena *arena, const ReconcileOptions *options, const char *
 	return arena_print(arena, "%s (%s)", name, code);
 }
 
+const char *
+story_value(const char *value)
+{
+	return value != NULL ? value : "blank";
+}
+
+const char *
+story_changes(Arena *arena, const char *const *names, const Operation *operation, uint64_t mask)
+{
+	const char *words = "";
+
+	for (int field = 0; field < PICTURE_FIELD_COUNT; field++)
+		if (operation->changed & mask & FIELD_BIT(field))
+			words = arena_print(arena, "%s%s%s %s instead of %s", words, *words ? ", " : "",
+								names[field],
+								story_value(operation->record->value[field]),
+								story_value(operation->before->value[field]));
+	return words;
+}
+
+const char *
+story_also_sent(Arena *arena, const char *changes)
+{
+	return *changes ? arena_print(arena, " Also sent: %s.", changes) : "";
+}
+
+const char *
+story_span(Arena *arena, const PictureRow *row)
+{
+	const char *start = story_date(arena, row->start);
+
+	if (row->end == ROW_OPEN)
+		return arena_print(arena, "from %s, which is open", start);
+	return arena_print(arena, "from %s to %s", start, story_date(arena, row->end));
+}
+
 static const char *
 exit_words(Arena *arena, const Enrollment *row)
 {
@@ -70,44 +109,8 @@ exit_words(Arena *arena, const Enrollment *row)
 const char *
 story_enrollment(Arena *arena, const ReconcileOptions *options, const Enrollment *row)
 {
-	const char *school = story_school(arena, options, row);
-	const char *start = story_date(arena, row->start);
-
-	if (row->end == ROW_OPEN)
-		return arena_print(arena, "the enrollment at %s from %s, which is open", school, start);
-	return arena_print(arena, "the enrollment at %s from %s to %s", school, start,
-					   story_date(arena, row->end));
-}
-
-static const char *
-value_words(const char *value)
-{
-	return value != NULL ? value : "blank";
-}
-
-/* "; grade level 05 instead of 04" for each field of the mask. */
-static const char *
-change_words(Arena *arena, const Operation *operation, uint64_t mask)
-{
-	const char *words = "";
-
-	for (int field = 0; field < SENR_FIELD_COUNT; field++)
-		if (operation->changed & mask & FIELD_BIT(field))
-			words = arena_print(arena, "%s%s%s %s instead of %s", words, *words ? ", " : "",
-								field_words[field],
-								value_words(operation->record->value[field]),
-								value_words(operation->before->value[field]));
-	return words;
-}
-
-#define EXIT_FIELDS (FIELD_BIT(SENR_EXIT_DATE) | FIELD_BIT(SENR_EXIT_REASON))
-
-static const char *
-also_changes(Arena *arena, const Operation *operation)
-{
-	const char *words = change_words(arena, operation, ~EXIT_FIELDS);
-
-	return *words ? arena_print(arena, " Also sent: %s.", words) : "";
+	return arena_print(arena, "the enrollment at %s %s", story_school(arena, options, row),
+					   story_span(arena, row));
 }
 
 /* Why a row of CALPADS has to go. */
@@ -184,7 +187,7 @@ change_story(Arena *arena, const ReconcileOptions *options, const Operation *ope
 	const char *start = story_date(arena, operation->record->start);
 	const char *now = exit_words(arena, operation->record);
 	const char *before = exit_words(arena, operation->before);
-	const char *also = also_changes(arena, operation);
+	const char *also = story_also_sent(arena, story_changes(arena, field_words, operation, ~EXIT_FIELDS));
 
 	switch (operation->reason)
 	{
@@ -202,7 +205,7 @@ change_story(Arena *arena, const ReconcileOptions *options, const Operation *ope
 							   "%s.%s", school, start, now, before, also);
 		default:
 			return arena_print(arena, "The enrollment at %s from %s has in the SIS: %s in CALPADS.", school,
-							   start, change_words(arena, operation, ~UINT64_C(0)));
+							   start, story_changes(arena, field_words, operation, ~UINT64_C(0)));
 	}
 }
 

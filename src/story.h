@@ -21,6 +21,22 @@ extern const char *story_school_of_code(Arena *arena, const ReconcileOptions *op
 extern const char *story_school(Arena *arena, const ReconcileOptions *options,
 								const Enrollment *row);
 
+/* "from 08/11/2025 to 05/29/2026", or "from 08/11/2025, which is open". */
+extern const char *story_span(Arena *arena, const PictureRow *row);
+
+/* The value, or "blank". */
+extern const char *story_value(const char *value);
+
+/*
+ * "grade level 05 instead of 04" for each changed field of the mask, with
+ * commas between; names by field of the process, at least of those in changed.
+ */
+extern const char *story_changes(Arena *arena, const char *const *names,
+								 const Operation *operation, uint64_t mask);
+
+/* " Also sent: ….", or nothing without changes. */
+extern const char *story_also_sent(Arena *arena, const char *changes);
+
 /* "the enrollment at … from … to …", or "… from …, which is open". */
 extern const char *story_enrollment(Arena *arena, const ReconcileOptions *options,
 									const Enrollment *row);

@@ -43,42 +43,11 @@ program_words(Arena *arena, const ReconcileOptions *options, const PictureRow *r
 	return words;
 }
 
-static const char *
-span_words(Arena *arena, const PictureRow *row)
-{
-	const char *start = story_date(arena, row->start);
-
-	if (row->end == ROW_OPEN)
-		return arena_print(arena, "from %s, which is open", start);
-	return arena_print(arena, "from %s to %s", start, story_date(arena, row->end));
-}
-
 const char *
 story_program(Arena *arena, const ReconcileOptions *options, const PictureRow *row)
 {
 	return arena_print(arena, "%s at %s %s", program_words(arena, options, row),
-					   school_words(arena, options, row), span_words(arena, row));
-}
-
-static const char *
-value_words(const char *value)
-{
-	return value != NULL ? value : "blank";
-}
-
-/* "dwelling type 120 instead of 100" for each field of the mask. */
-static const char *
-change_words(Arena *arena, const Operation *operation, uint64_t mask)
-{
-	const char *words = "";
-
-	for (int field = 0; field < SPRG_FIELD_COUNT; field++)
-		if (operation->changed & mask & FIELD_BIT(field))
-			words = arena_print(arena, "%s%s%s %s instead of %s", words, *words ? ", " : "",
-								field_words[field],
-								value_words(operation->record->value[field]),
-								value_words(operation->before->value[field]));
-	return words;
+					   school_words(arena, options, row), story_span(arena, row));
 }
 
 /* What the SIS has in place of the row, or CALPADS in place of the record. */
@@ -96,8 +65,8 @@ other_words(Arena *arena, const ReconcileOptions *options, const Operation *oper
 		case REASON_PROGRAM_CHANGED:
 			return arena_print(arena, "as %s", program_words(arena, options, other));
 		default:
-			return arena_print(arena, "with the service %s of %s", value_words(other->value[SPRG_SERVICE]),
-							   value_words(other->value[SPRG_SERVICE_YEAR]));
+			return arena_print(arena, "with the service %s of %s", story_value(other->value[SPRG_SERVICE]),
+							   story_value(other->value[SPRG_SERVICE_YEAR]));
 	}
 }
 
@@ -138,13 +107,13 @@ change_story(Arena *arena, const ReconcileOptions *options, const Operation *ope
 	const char *row = arena_print(arena, "%s at %s from %s", program_words(arena, options, operation->record),
 								  school_words(arena, options, operation->record),
 								  story_date(arena, operation->record->start));
-	const char *also = change_words(arena, operation, ~FIELD_BIT(SPRG_END_DATE));
+	const char *also = story_changes(arena, field_words, operation, ~FIELD_BIT(SPRG_END_DATE));
 
 	if (operation->reason == REASON_FIELDS_CHANGED)
 		return arena_print(arena, "The SIS has for %s: %s in CALPADS.", row, also);
 	return arena_print(arena, "The SIS has %s for %s; CALPADS has %s.%s",
 					   end_words(arena, operation->record), row, end_words(arena, operation->before),
-					   *also ? arena_print(arena, " Also sent: %s.", also) : "");
+					   story_also_sent(arena, also));
 }
 
 const char *
