@@ -15,14 +15,10 @@
 #include <time.h>
 
 #include "fmgr.h"
-#include "miscadmin.h"
-#include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
 
-#include "compat.h"
 #include "fetched_file.h"
 #include "file_source.h"
 #include "plain_name.h"
@@ -124,14 +120,7 @@ wait_until_settled(FileSource *source, const char *name)
 
 	if (time(NULL) - changed >= moment)
 		return;
-	/* Not the latch alone: it is also set for other reasons. */
-	for (TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), moment * 1000L);
-		 GetCurrentTimestamp() < until;)
-	{
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 100, PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-	}
+	fetched_file_wait(moment);
 	file_source_look(source);
 	if (file_source_size(source) != size || file_source_changed(source) != changed)
 		ereport(ERROR,

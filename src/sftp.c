@@ -9,11 +9,8 @@
 
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
-#include "miscadmin.h"
-#include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
 
 #include "compat.h"
 #include "fetched_file.h"
@@ -198,20 +195,6 @@ stat_file(Transfer *transfer, const char *name)
 }
 
 static void
-wait_seconds(int seconds)
-{
-	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), seconds * 1000L);
-
-	/* The latch is also set for other reasons. */
-	while (GetCurrentTimestamp() < until)
-	{
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 100, PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-	}
-}
-
-static void
 check_unchanged(const Transfer *transfer, const char *name, RemoteFile before, RemoteFile after)
 {
 	if (before.size != after.size || before.changed != after.changed)
@@ -287,7 +270,7 @@ fetch(Transfer *transfer, const char *name)
 	}
 	if (transfer->server->settle_seconds > 0)
 	{
-		wait_seconds(transfer->server->settle_seconds);
+		fetched_file_wait(transfer->server->settle_seconds);
 		check_unchanged(transfer, name, found, stat_file(transfer, name));
 	}
 	download(transfer, name, found);
