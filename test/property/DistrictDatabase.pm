@@ -10,6 +10,9 @@ use ProgramRecord qw(@PROGRAM_FIELDS);
 use PsqlClient;
 use SisWriter qw(sis_script sis_settings);
 
+# Has this program made databases?  They are dropped when it ends.
+my $made = 0;
+
 my @DATES = qw(student_birth_date enrollment_start_date enrollment_exit_date);
 
 # The maintenance connection makes and drops the databases; names end in the
@@ -28,16 +31,22 @@ sub maintenance
 sub create_template
 {
 	my (undef, $template) = names();
+	$made = 1;
 	maintenance()->rows("CREATE DATABASE $template TEMPLATE template0 ENCODING 'UTF8';");
 	PsqlClient->new($template)
 	  ->rows("CREATE EXTENSION calpads;\nSELECT calpads.create_sis_schema();\n");
 	return;
 }
 
-sub drop_all
+# The exit status of the tests stays.
+END
 {
-	maintenance()->rows("DROP DATABASE IF EXISTS $_;") for names();
-	return;
+	my $status = $?;
+	if ($made)
+	{
+		maintenance()->rows("DROP DATABASE IF EXISTS $_;") for names();
+	}
+	$? = $status;
 }
 
 # A fresh database with the SIS rows and the settings of a district; more

@@ -16,6 +16,7 @@ use CalpadsStandIn;
 use DistrictDatabase;
 use ExpectedProgramDelta qw(expected_programs);
 use ProgramRecord qw(@PROGRAM_FIELDS @PROGRAM_DETAILS program_key program_line);
+use PropertyCheck qw(first_of none_wrong same_lines);
 use RandomDistrict;
 use RandomPrograms;
 use Test::More;
@@ -26,9 +27,6 @@ binmode Test::More->builder->$_, ':encoding(UTF-8)'
 my $DISTRICTS = $ENV{PROPERTY_DISTRICTS} // 15;
 my $SEED      = $ENV{PROPERTY_SEED}      // 1;
 my @KINDS     = $ENV{PROPERTY_KIND} // qw(mixed mixed adversarial);
-
-# As many students of a failed check are shown.
-my $SHOWN = 3;
 
 my $END = 'education_program_membership_end_date';
 
@@ -50,13 +48,6 @@ for my $seed ($SEED .. $SEED + $DISTRICTS - 1)
 	};
 }
 done_testing();
-
-END
-{
-	my $status = $?;
-	DistrictDatabase::drop_all();
-	$? = $status;
-}
 
 #----------------------------------------------------------------------
 # One district
@@ -134,12 +125,8 @@ sub check_closed_programs
 	  grep { $schools{ $_->{school_of_attendance} } } $run->{calpads}->programs->rows;
 	my %found =
 	  map { state_line($_) => 1 } $run->{database}->program_rows('calpads.ods_sprg');
-	my @missing = grep { !$found{$_} } sort keys %expected;
-	my @strange = grep { !$expected{$_} } sort keys %found;
-	ok(!@missing && !@strange, 'ods_sprg is what CALPADS holds when enrollments have ended')
-	  or diag "$run->{name}\n", map { "$_\n" }
-	  (map { ("missing  $_", story($run, ssid_of($_))) } first_of(@missing)),
-	  (map { ("too much $_", story($run, ssid_of($_))) } first_of(@strange));
+	same_lines('ods_sprg is what CALPADS holds when enrollments have ended',
+		$run, \%expected, \%found, sub { story($run, ssid_of($_[0])) });
 	return;
 }
 
@@ -189,13 +176,10 @@ sub check_earlier_years
 			$refused{ held_line($_) }  = 1 for @{ $student->{held} };
 		}
 	}
-	my %found = map { $_ => 1 } $run->{database}->held_programs('EARLIER_YEAR');
-	my @missing = grep { !$found{$_} } sort keys %expected;
-	my @strange = grep { !$expected{$_} && !$refused{$_} } sort keys %found;
-	ok(!@missing && !@strange, 'rows that ended in an earlier year are held, and no others by this rule')
-	  or diag "$run->{name}\n", map { "$_\n" }
-	  (map { ("not held $_", story($run, ssid_of($_))) } first_of(@missing)),
-	  (map { ("held $_", story($run, ssid_of($_))) } first_of(@strange));
+	my %found = map { $_ => 1 }
+	  grep { $expected{$_} || !$refused{$_} } $run->{database}->held_programs('EARLIER_YEAR');
+	same_lines('rows that ended in an earlier year are held, and no others by this rule',
+		$run, \%expected, \%found, sub { story($run, ssid_of($_[0])) });
 	return;
 }
 
@@ -287,12 +271,7 @@ sub check_sis_picture
 	  grep { $reported{ $_->{ssid} } } $programs->target, $programs->held;
 	my %found = map { sis_line($_, $_->{problem}) => 1 }
 	  $run->{database}->program_rows('sis.sprg');
-	my @missing = grep { !$found{$_} } sort keys %expected;
-	my @strange = grep { !$expected{$_} } sort keys %found;
-	ok(!@missing && !@strange, 'sis.sprg is what follows from the records')
-	  or diag "$run->{name}\n", map { "$_\n" }
-	  (map { "missing  $_" } first_of(@missing)),
-	  (map { "too much $_" } first_of(@strange));
+	same_lines('sis.sprg is what follows from the records', $run, \%expected, \%found);
 	return;
 }
 
@@ -303,12 +282,6 @@ sub sis_line
 	my ($row, $broken) = @_;
 	return "held $row->{ssid} " . program_key($row) if $broken;
 	return program_line({ %$row, transaction_type_code => '', local_record_id => '' });
-}
-
-sub first_of
-{
-	my @list = @_;
-	return @list > $SHOWN ? @list[ 0 .. $SHOWN - 1 ] : @list;
 }
 
 #----------------------------------------------------------------------
@@ -365,8 +338,7 @@ sub check_operations
 		my $why = wrong_operations($scene, $ssid) or next;
 		push @wrong, "$why\n" . story($scene, $ssid);
 	}
-	ok(!@wrong, "$scene->{lea}: one record for each difference")
-	  or diag scalar(@wrong), " students\n", first_of(@wrong);
+	none_wrong("$scene->{lea}: one record for each difference", 'students', @wrong);
 	return;
 }
 
@@ -451,8 +423,7 @@ sub check_end_state
 		push @wrong, "$student->{differences}{$left[0]}: $left[0]\n" . story($scene, $ssid)
 		  if @left;
 	}
-	ok(!@wrong, "$scene->{lea}: the end state is the SIS picture")
-	  or diag scalar(@wrong), " students\n", first_of(@wrong);
+	none_wrong("$scene->{lea}: the end state is the SIS picture", 'students', @wrong);
 	return;
 }
 

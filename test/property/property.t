@@ -22,6 +22,7 @@ use DistrictDatabase;
 use EnrollmentRow qw(@EXIT_DETAILS);
 use ExpectedDelta
   qw(expected_students shorter_succession most_of_one_student);
+use PropertyCheck qw(first_of none_wrong same_lines);
 use RandomDistrict;
 use Test::More;
 
@@ -32,9 +33,6 @@ my $DISTRICTS = $ENV{PROPERTY_DISTRICTS} // 25;
 my $SEED      = $ENV{PROPERTY_SEED}      // 1;
 my @KINDS     = $ENV{PROPERTY_KIND} // qw(mixed adversarial);
 
-# As many students of a failed check are shown.
-my $SHOWN = 3;
-
 DistrictDatabase::create_template();
 for my $seed ($SEED .. $SEED + $DISTRICTS - 1)
 {
@@ -44,13 +42,6 @@ for my $seed ($SEED .. $SEED + $DISTRICTS - 1)
 	};
 }
 done_testing();
-
-END
-{
-	my $status = $?;
-	DistrictDatabase::drop_all();
-	$? = $status;
-}
 
 #----------------------------------------------------------------------
 # One district
@@ -115,12 +106,7 @@ sub check_sis_picture
 	  grep { $_->{enrollment_start_date} ge $district->window_start }
 	  $district->target;
 	my %found = map { $_ => 1 } $run->{database}->sis_lines;
-	my @missing = grep { !$found{$_} } sort keys %expected;
-	my @strange = grep { !$expected{$_} } sort keys %found;
-	ok(!@missing && !@strange, 'sis.senr is the picture of the district')
-	  or diag "$run->{name}\n", map { "$_\n" }
-	  (map { "missing  $_" } first_of(@missing)),
-	  (map { "too much $_" } first_of(@strange));
+	same_lines('sis.senr is the picture of the district', $run, \%expected, \%found);
 	return;
 }
 
@@ -130,12 +116,6 @@ sub plain_line
 	my ($row) = @_;
 	return record_line(
 		{ %$row, transaction_type_code => '', local_record_id => '' });
-}
-
-sub first_of
-{
-	my @list = @_;
-	return @list > $SHOWN ? @list[ 0 .. $SHOWN - 1 ] : @list;
 }
 
 #----------------------------------------------------------------------
@@ -264,8 +244,7 @@ sub check_operations
 		my $why = wrong_operations($scene, $ssid) or next;
 		push @wrong, "$why\n" . story($scene, $ssid);
 	}
-	ok(!@wrong, "$scene->{lea}: one record for each difference")
-	  or diag scalar(@wrong), " students\n", first_of(@wrong);
+	none_wrong("$scene->{lea}: one record for each difference", 'students', @wrong);
 	return;
 }
 
@@ -381,8 +360,7 @@ sub check_end_state
 		next if $scene->{students}{$ssid}{may_be_held} && $scene->{held}{$ssid};
 		push @wrong, story($scene, $ssid);
 	}
-	ok(!@wrong, "$scene->{lea}: the end state is the SIS picture")
-	  or diag scalar(@wrong), " students\n", first_of(@wrong);
+	none_wrong("$scene->{lea}: the end state is the SIS picture", 'students', @wrong);
 	return;
 }
 
@@ -397,8 +375,7 @@ sub check_held
 		next if $scene->{held}{ $row->{ssid} }{ row_key($row) };
 		push @wrong, 'not held: ' . row_key($row) . "\n" . story($scene, $row->{ssid});
 	}
-	ok(!@wrong, "$scene->{lea}: unmatched rows of earlier years are held")
-	  or diag scalar(@wrong), " rows\n", first_of(@wrong);
+	none_wrong("$scene->{lea}: unmatched rows of earlier years are held", 'rows', @wrong);
 	return;
 }
 

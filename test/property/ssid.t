@@ -39,13 +39,6 @@ for my $what ('selected', 'refused', 'new SSIDs', 'written', 'stopped rows', 'st
 }
 done_testing();
 
-END
-{
-	my $status = $?;
-	DistrictDatabase::drop_all();
-	$? = $status;
-}
-
 sub check_district
 {
 	my ($seed) = @_;
