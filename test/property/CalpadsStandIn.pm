@@ -18,11 +18,13 @@ package CalpadsStandIn;
 
 use strict;
 use warnings;
-use Encode qw(decode encode);
+use parent qw(StandIn);
+use Encode qw(decode);
 use Exporter qw(import);
 use CalendarDay qw(day_number age_on school_year academic_year day_of);
 use CalpadsCodes qw(code_problem grade_fits_exit grade_fits_completion);
 use ProgramStandIn;
+use StandIn qw(encoded_lines is_deletion judge_value refusal);
 
 our @EXPORT_OK =
   qw(@FIELDS @COMPARED_FIELDS record_line row_key is_inert);
@@ -89,12 +91,6 @@ sub record_line
 {
 	my ($row) = @_;
 	return join '^', map { $row->{$_} } @FIELDS;
-}
-
-sub is_deletion
-{
-	my ($row) = @_;
-	return $row->{transaction_type_code} eq 'D';
 }
 
 sub is_no_show
@@ -174,29 +170,10 @@ sub add_student
 	return;
 }
 
-# Puts rows into the state without judging them.
-sub store_rows
+sub key_of
 {
-	my ($self, @rows) = @_;
-	for my $row (@rows)
-	{
-		$self->{rows}{ $row->{ssid} }{ row_key($row) } = {%$row};
-	}
-	return;
-}
-
-# The rows of a student, or of all students, in key order.
-sub rows
-{
-	my ($self, @ssids) = @_;
-	@ssids = sort keys %{ $self->{rows} } unless @ssids;
-	my @rows;
-	for my $ssid (@ssids)
-	{
-		my $of_student = $self->{rows}{$ssid} or next;
-		push @rows, map { $of_student->{$_} } sort keys %$of_student;
-	}
-	return @rows;
+	my ($self, $row) = @_;
+	return row_key($row);
 }
 
 # An independent stand-in in the same state.
@@ -227,25 +204,12 @@ sub ods_extract
 		my %extract = (%$row, record_type_code => 'SENR-R');
 		push @lines, join '^', record_line(\%extract), ($self->{today}) x 2;
 	}
-	return encode($self->{encoding}, join('', map { "$_\r\n" } @lines),
-		Encode::FB_CROAK | Encode::LEAVE_SRC);
+	return encoded_lines($self->{encoding}, @lines);
 }
 
 #----------------------------------------------------------------------
 # Posting a file
 #----------------------------------------------------------------------
-
-# Takes a file of an LEA.  Gives the refusals, each a hash of line, rule and
-# text; none means that the file was posted.
-sub post_file
-{
-	my ($self, $bytes, $lea) = @_;
-	my ($records, @refused) = $self->read_file($bytes);
-	return @refused if @refused;
-	@refused = $self->judge($records, $lea);
-	$self->apply($records) unless @refused;
-	return @refused;
-}
 
 # Refusals of the records of a file against the present state.
 sub judge
@@ -281,16 +245,6 @@ sub exit_changes
 	return 1 unless $before;
 	return grep { $before->{$_} ne $after->{$_} }
 	  qw(enrollment_exit_date student_exit_reason_code);
-}
-
-sub refusal
-{
-	my ($record, $rule, $text) = @_;
-	return {
-		line => ref $record ? $record->{line} : $record,
-		rule => $rule,
-		text => $text
-	};
 }
 
 # Bytes into records: (records, refusals).  Every record ends with CR LF and
@@ -338,19 +292,6 @@ sub read_record
 # Rules of one record
 #----------------------------------------------------------------------
 
-# Refusals of a record against the state before the file.  The format decides
-# alone, then the record, then the state: a later rule trusts the earlier ones.
-sub judge_record
-{
-	my ($self, $record, $lea) = @_;
-	for my $judge (\&judge_format, \&judge_content, \&judge_against_state)
-	{
-		my @refused = $judge->($self, $record, $lea);
-		return @refused if @refused;
-	}
-	return;
-}
-
 # Length, dates, characters, required fields and the transaction type.
 sub judge_format
 {
@@ -367,17 +308,8 @@ sub judge_field
 {
 	my ($record, $field) = @_;
 	my ($name, $length, $kind, $required) = @$field;
-	my $value = $record->{$name};
-	return judge_blank($record, $name, $required) if $value =~ /\A *\z/;
-	return refusal($record, 'FRMT0001', "$name is longer than $length")
-	  if length($value) > $length;
-	return refusal($record, 'FRMT0004', "$name holds a control character")
-	  if $value =~ /[\x00-\x1f\x7f]/;
-	return refusal($record, 'FRMT0002', "$name is no date")
-	  if $kind eq 'date' && !defined day_number($value);
-	return refusal($record, 'FRMT0004', "$name is no code of seven digits")
-	  if $kind eq 'cds' && $value !~ /\A[0-9]{7}\z/;
-	return;
+	return judge_blank($record, $name, $required) if $record->{$name} =~ /\A *\z/;
+	return judge_value($record, $name, $length, $kind);
 }
 
 sub judge_blank

@@ -16,12 +16,14 @@ package ProgramStandIn;
 
 use strict;
 use warnings;
-use Encode qw(decode encode);
+use parent qw(StandIn);
+use Encode qw(decode);
 use Scalar::Util qw(weaken);
 use CalendarDay qw(add_days day_number school_year academic_year);
 use ProgramRecord qw(@PROGRAM_FIELDS program_line program_key is_program
   program_years
   is_participation is_meal is_retired);
+use StandIn qw(encoded_lines is_deletion judge_value refusal);
 
 # An end after all days.
 my $NEVER = '99999999';
@@ -40,23 +42,10 @@ sub new
 # The state
 #----------------------------------------------------------------------
 
-# Puts rows into the state without judging them.
-sub store_rows
+sub key_of
 {
-	my ($self, @rows) = @_;
-	$self->{rows}{ $_->{ssid} }{ program_key($_) } = {%$_} for @rows;
-	return;
-}
-
-# The rows of a student, or of all students, in key order.
-sub rows
-{
-	my ($self, @ssids) = @_;
-	@ssids = sort keys %{ $self->{rows} } unless @ssids;
-	return map {
-		my $of_student = $self->{rows}{$_} // {};
-		map { $of_student->{$_} } sort keys %$of_student;
-	} @ssids;
+	my ($self, $row) = @_;
+	return program_key($row);
 }
 
 # The same programs beside other enrollments.
@@ -88,9 +77,7 @@ sub ods_extract
 		push @lines, join '^', program_line(\%extract),
 		  ($self->{enrollments}{today}) x 2;
 	}
-	return encode($self->{enrollments}{encoding},
-		join('', map { "$_\r\n" } @lines),
-		Encode::FB_CROAK | Encode::LEAVE_SRC);
+	return encoded_lines($self->{enrollments}{encoding}, @lines);
 }
 
 #----------------------------------------------------------------------
@@ -141,18 +128,6 @@ sub end_of
 # Posting a file
 #----------------------------------------------------------------------
 
-# Takes a file of an LEA.  Gives the refusals, each a hash of line, rule and
-# text; none means that the file was posted.
-sub post_file
-{
-	my ($self, $bytes, $lea) = @_;
-	my ($records, @refused) = $self->read_file($bytes);
-	return @refused if @refused;
-	@refused = $self->judge($records, $lea);
-	$self->apply($records) unless @refused;
-	return @refused;
-}
-
 sub judge
 {
 	my ($self, $records, $lea) = @_;
@@ -179,22 +154,6 @@ sub apply
 		$of_student->{ program_key($record) } = \%row;
 	}
 	return;
-}
-
-sub is_deletion
-{
-	my ($record) = @_;
-	return $record->{transaction_type_code} eq 'D';
-}
-
-sub refusal
-{
-	my ($record, $rule, $text) = @_;
-	return {
-		line => ref $record ? $record->{line} : $record,
-		rule => $rule,
-		text => $text
-	};
 }
 
 # Bytes into records: (records, refusals).  Exactly 26 fields, CR LF after
@@ -230,18 +189,6 @@ sub read_file
 # Rules of one record
 #----------------------------------------------------------------------
 
-# The format decides alone, then the record, then the state.
-sub judge_record
-{
-	my ($self, $record, $lea) = @_;
-	for my $judge (\&judge_format, \&judge_content, \&judge_against_state)
-	{
-		my @refused = $judge->($self, $record, $lea);
-		return @refused if @refused;
-	}
-	return;
-}
-
 # R would wipe more than one row (section 1): it is not taken.
 sub judge_format
 {
@@ -264,14 +211,8 @@ sub judge_field
 		return $required ? refusal($record, 'GERR0001', "$name is blank") : ();
 	}
 	return refusal($record, 'FILLER', "$name is not blank") if $kind eq 'void';
-	return refusal($record, 'FRMT0001', "$name is longer than $length")
-	  if length($value) > $length;
-	return refusal($record, 'FRMT0004', "$name holds a control character")
-	  if $value =~ /[\x00-\x1f\x7f]/;
-	return refusal($record, 'FRMT0002', "$name is no date")
-	  if $kind eq 'date' && !defined day_number($value);
-	return refusal($record, 'FRMT0004', "$name is no code of seven digits")
-	  if $kind eq 'cds' && $value !~ /\A[0-9]{7}\z/;
+	my @refused = judge_value($record, $name, $length, $kind);
+	return @refused if @refused;
 	return refusal($record, 'IVR0006', "$name is no academic year")
 	  if $kind eq 'year' && !($value =~ /\A(\d{4})-(\d{4})\z/a && $2 == $1 + 1);
 	return;
