@@ -11185,7 +11185,8 @@ BEGIN
 		RETURN;
 	END IF;
 	UPDATE calpads.program_profile p SET end_announced_on = calpads.today() WHERE p.name = profile.name;
-	PERFORM calpads.announce(coalesce(profile.recipients, '{}'),
+	-- Not silent when the profile names nobody: announce() then has somebody else.
+	PERFORM calpads.announce(profile.recipients,
 		format('Programs import %s %s on %s', profile.name, CASE WHEN calpads.today() > profile.last_day THEN 'ended' ELSE 'ends' END,
 			profile.last_day),
 		format(E'The last day of the programs import "%s" %s %s.\n\n%s\n', profile.name,

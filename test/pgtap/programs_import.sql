@@ -415,6 +415,13 @@ SELECT is(pg_temp.scheduled() || coalesce(pg_temp.mails(), ''), 'expired 0 0 0 I
 SET LOCAL calpads.today = '2026-10-28';
 SELECT is(pg_temp.scheduled() || pg_temp.mails(), 'expired 0 0 0 ISI074Programs import nightly ended on 2026-10-20', 'and told every week');
 SELECT is((SELECT concat_ws(' ', status, last_status) FROM calpads.program_profile_status), 'expired expired', 'which its state says');
+UPDATE calpads.program_profile SET recipients = NULL;
+SET LOCAL calpads.nightly_mail_recipients = 'office@example.org';
+SET LOCAL calpads.today = '2026-11-05';
+SELECT is(pg_temp.scheduled(), 'expired 0 0 0 ISI074', 'a profile that names nobody');
+SELECT is((SELECT string_agg(recipients::text, ' ') FROM mailbox), '{office@example.org}', 'is announced to those of the nightly mail');
+UPDATE calpads.program_profile SET recipients = '{registrar@example.org}';
+SET LOCAL calpads.nightly_mail_recipients = '';
 
 SELECT * FROM finish();
 ROLLBACK;
