@@ -15,6 +15,7 @@ EXTENSION = calpads
 MODULE_big = calpads
 OBJS = \
 	src/arena.o \
+	src/balance.o \
 	src/calpads.o \
 	src/change_log.o \
 	src/comparison.o \
@@ -39,6 +40,7 @@ OBJS = \
 	src/new_file.o \
 	src/operation.o \
 	src/picture.o \
+	src/picture_columns.o \
 	src/picture_row.o \
 	src/plain_name.o \
 	src/process.o \

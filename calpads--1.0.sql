@@ -3571,9 +3571,9 @@ FROM calpads.senr_picture(calpads.current_loads('SENR'), calpads.posted_files('S
 COMMENT ON VIEW calpads.ods_senr IS
 	'what CALPADS holds: the last ODS load overlaid with every file posted since';
 
--- The two queries that the comparison reads: the fields in their order and
--- types, then what the mapping found wrong.  A district's own view may have
--- more columns, in any order, but not fewer.
+-- The two queries that the comparison reads: the fields by their names, and
+-- what the mapping found wrong.  A district's own view may have more columns,
+-- in any order, but not fewer.
 
 CREATE FUNCTION calpads.picture_fields(
 	process text,
@@ -3653,65 +3653,37 @@ CREATE FUNCTION calpads.process_condition(process text) RETURNS text
 COMMENT ON FUNCTION calpads.process_condition(text) IS
 	'the end of a WHERE clause: which rows p of a picture a process compares';
 
--- The comparison reads this instead of ods_senr as long as it is the same: a
--- plain table is read in a third of the time of the overlay.
-CREATE VIEW calpads.loaded_senr AS
-SELECT
-	'SENR' COLLATE "C" AS record_type_code,
-	NULL COLLATE "C" AS transaction_type_code,
-	b.local_record_id,
-	b.reporting_lea,
-	b.school_of_attendance,
-	b.school_of_attendance_nps,
-	b.academic_year_id,
-	b.ssid,
-	b.local_student_id,
-	b.student_legal_first_name,
-	b.student_legal_middle_name,
-	b.student_legal_last_name,
-	b.student_legal_name_suffix_code,
-	b.student_alias_first_name,
-	b.student_alias_middle_name,
-	b.student_alias_last_name,
-	b.student_birth_date,
-	b.student_gender_code,
-	b.student_birth_city,
-	b.student_birth_state_province_code,
-	b.student_birth_country_code,
-	b.enrollment_start_date,
-	b.enrollment_status_code,
-	b.grade_level_code,
-	b.enrollment_exit_date,
-	b.student_exit_reason_code,
-	b.student_school_completion_status,
-	b.expected_receiver_school_of_attendance,
-	b.student_met_all_uc_csu_requirements_indicator,
-	b.student_school_transfer_code,
-	b.district_of_geographic_residence_code,
-	b.student_golden_state_seal_merit_diploma_indicator,
-	b.student_seal_of_biliteracy_indicator,
-	b.adult_age_students_with_disabilities_in_transition_status,
-	b.graduation_exemption_indicator,
-	b.load_id
-FROM calpads.senr_baseline b
-WHERE b.load_id = ANY ((SELECT calpads.current_loads('SENR'))::bigint[]);
-COMMENT ON VIEW calpads.loaded_senr IS 'the last ODS loads of SENR as they were loaded, without what was posted since and with the SSIDs of then';
-
+-- A plain table is read in a third of the time of the overlay.
 CREATE FUNCTION calpads.picture_relation(process text) RETURNS regclass
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
 	RETURN CASE WHEN process = 'SENR' AND calpads.posted_files('SENR') IS NULL
-			AND NOT EXISTS (SELECT FROM calpads.ssid_replacement) THEN 'calpads.loaded_senr'
+			AND NOT EXISTS (SELECT FROM calpads.ssid_replacement) THEN 'calpads.senr_baseline'
 		ELSE format('calpads.ods_%s', lower(process)) END;
-COMMENT ON FUNCTION calpads.picture_relation(text) IS 'the view that is read for what CALPADS holds of a process';
+COMMENT ON FUNCTION calpads.picture_relation(text) IS
+	'what is read for what CALPADS holds of a process, by its load_id: the view, or the table of loads as long as both are the same';
 
+-- One value is compared in a third of the time of an array of one.
+CREATE FUNCTION calpads.equals_one_of(expression text, choices text[], type regtype) RETURNS text
+	LANGUAGE sql IMMUTABLE
+	SET search_path = pg_catalog, pg_temp
+	RETURN CASE WHEN cardinality(choices) = 1 THEN format('%s = %L::%s', expression, choices[1], type)
+		ELSE format('%s = ANY (%L::%s[])', expression, choices, type) END;
+COMMENT ON FUNCTION calpads.equals_one_of(text, text[], regtype) IS 'condition that an expression has one of these values';
+
+-- All columns as they are, so that the executor need not make rows of its own.
 CREATE FUNCTION calpads.baseline_query(process text, lea text, ssid text) RETURNS text
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
-	RETURN format('SELECT %s, NULL::text FROM %s p WHERE p.reporting_lea = ANY (%L::text[])',
-			calpads.picture_fields(process, calpads.picture_relation(process), trimmed => false),
-			calpads.picture_relation(process), calpads.baseline_leas(process, lea))
-		|| coalesce(' AND p.ssid = ' || quote_literal(ssid), '') || calpads.process_condition(process);
+AS $$
+	SELECT format('SELECT p.* FROM %s p WHERE %s', calpads.picture_relation(baseline_query.process),
+			calpads.equals_one_of('p.load_id', array_agg(c.load_id::text ORDER BY c.load_id), 'bigint'))
+		|| coalesce(' AND p.ssid = ' || quote_literal(baseline_query.ssid), '')
+		|| calpads.process_condition(baseline_query.process)
+	FROM calpads.current_load c
+	WHERE c.process = baseline_query.process
+		AND c.lea = ANY (calpads.baseline_leas(baseline_query.process, baseline_query.lea))
+$$;
 COMMENT ON FUNCTION calpads.baseline_query(text, text, text) IS 'the query for what CALPADS holds of a process';
 
 CREATE FUNCTION calpads.problems_expression(view regclass) RETURNS text
@@ -3764,6 +3736,23 @@ END;
 $$;
 COMMENT ON FUNCTION calpads.check_school_codes() IS 'refuses selected schools whose LEA is not known';
 
+CREATE FUNCTION calpads.is_plain_picture(process text, relation regclass) RETURNS boolean
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+	RETURN (SELECT c.relkind IN ('r', 'm', 'p') FROM pg_class c WHERE c.oid = relation)
+		AND NOT EXISTS (
+			SELECT FROM (
+				SELECT t.attname, t.atttypid
+				FROM pg_type y JOIN pg_attribute t ON t.attrelid = y.typrelid AND t.attnum > 0 AND NOT t.attisdropped
+				WHERE y.oid = format('calpads.%I', lower(process))::regtype
+				UNION ALL
+				SELECT 'problems', 'text'::regtype) AS needed
+				LEFT JOIN pg_attribute r ON r.attrelid = relation AND r.attname = needed.attname
+					AND r.attnum > 0 AND NOT r.attisdropped
+			WHERE r.atttypid IS DISTINCT FROM needed.atttypid AND (needed.attname <> 'problems' OR r.attname IS NOT NULL));
+COMMENT ON FUNCTION calpads.is_plain_picture(text, regclass) IS
+	'is a picture of the SIS a table with the columns and types of the layout, so that it is read as it is?';
+
 CREATE FUNCTION calpads.sis_query(process text, lea text, ssid text, trimmed boolean DEFAULT true) RETURNS text
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
@@ -3773,11 +3762,13 @@ DECLARE
 BEGIN
 	PERFORM calpads.check_school_codes();
 	-- Rows without an LEA are read too, to be refused.
-	RETURN format('SELECT %1$s, %2$s FROM %3$s p WHERE (p.reporting_lea::text = ANY (%4$L::text[]) '
-			'OR btrim(p.reporting_lea::text) = ANY (%4$L::text[]) '
-			'OR (length(btrim(p.reporting_lea::text)) > 0) IS NOT TRUE)',
-			calpads.picture_fields(process, picture, trimmed => trimmed), calpads.problems_expression(picture), picture,
-			calpads.baseline_leas(process, lea))
+	RETURN format('SELECT %s FROM %s p WHERE (%s OR %s OR (length(btrim(p.reporting_lea::text)) > 0) IS NOT TRUE)',
+			CASE WHEN NOT trimmed AND calpads.is_plain_picture(process, picture) THEN 'p.*'
+				ELSE calpads.picture_fields(process, picture, trimmed => trimmed) || ', '
+					|| calpads.problems_expression(picture) || ' AS problems' END,
+			picture,
+			calpads.equals_one_of('p.reporting_lea::text', calpads.baseline_leas(process, lea), 'text'),
+			calpads.equals_one_of('btrim(p.reporting_lea::text)', calpads.baseline_leas(process, lea), 'text'))
 		|| coalesce(' AND btrim(p.ssid::text) = ' || quote_literal(ssid), '') || calpads.process_condition(process);
 END;
 $$;
@@ -3785,7 +3776,7 @@ COMMENT ON FUNCTION calpads.sis_query(text, text, text, boolean) IS
 	'the query for what the SIS says CALPADS should hold of a process; its keys trimmed, or as the mapping gives them';
 
 CREATE FUNCTION calpads.student_differs(lea text, ssid text, students bigint[]) RETURNS boolean
-	LANGUAGE c STABLE STRICT
+	LANGUAGE c STABLE STRICT PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'calpads_student_differs';
 COMMENT ON FUNCTION calpads.student_differs(text, text, bigint[]) IS
 	'is the student one of these?  Students are given by hashes that the comparison makes';

@@ -25,6 +25,7 @@ PG_MODULE_MAGIC;
 
 bool		calpads_no_future_dates = false;
 int			calpads_file_encoding = PG_UTF8;
+int			calpads_comparison_memory = 64 * 1024;
 
 /* Read by SQL only; the variables have to exist for the server to fill. */
 static char *today_setting;
@@ -146,6 +147,10 @@ define_general_settings(void)
 	DefineCustomRealVariable("calpads.removal_limit_percent",
 							 "Share of the current year's rows in CALPADS that a batch may remove.", NULL,
 							 &removal_limit_percent, 5, 0, 100, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("calpads.comparison_memory",
+							"Memory that a comparison takes before it goes on in temporary files.", NULL,
+							&calpads_comparison_memory, 64 * 1024, 64, MAX_KILOBYTES, PGC_USERSET, GUC_UNIT_KB,
+							NULL, NULL, NULL);
 	define_bool("calpads.no_future_dates", "Leave exits and enrollments after today out of the files.",
 				&calpads_no_future_dates);
 	define_bool("calpads.ods_is_live",

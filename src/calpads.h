@@ -17,6 +17,7 @@
 /* Settings that C code reads; the others are read by SQL (calpads.setting). */
 extern PGDLLIMPORT bool calpads_no_future_dates;
 extern PGDLLIMPORT int calpads_file_encoding;	/* a pg_enc */
+extern PGDLLIMPORT int calpads_comparison_memory;	/* kB */
 
 /* The day that counts as today: setting calpads.today, else the current date. */
 extern DateADT calpads_current_date(void);

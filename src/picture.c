@@ -18,38 +18,19 @@
 #include "utils/guc.h"
 #include "utils/tuplestore.h"
 
+#include "balance.h"
 #include "calpads.h"
 #include "compat.h"
+#include "digest.h"
+#include "picture_columns.h"
 #include "query.h"
 #include "stays.h"
 
-/* Memory that the rows of one portion of differing students may take. */
-#define PORTION_BYTES ((uint64) 32 * 1024 * 1024)
+/* What a row of a differing student takes, and what comes of it. */
 #define BYTES_PER_ROW 1024
 
 /* simplehash.h hides a variable of its own. */
 #pragma GCC diagnostic ignored "-Wshadow"
-
-/* ---- one entry per student of the LEA ------------------------------------- */
-
-typedef struct Balance
-{
-	uint64		key;			/* hash of LEA and SSID */
-	uint64		difference;		/* signatures of CALPADS less those of the SIS */
-	uint32		rows;
-	char		status;
-} Balance;
-
-#define SH_PREFIX balance
-#define SH_ELEMENT_TYPE Balance
-#define SH_KEY_TYPE uint64
-#define SH_KEY key
-#define SH_HASH_KEY(table, key) ((uint32) (key))
-#define SH_EQUAL(table, a, b) ((a) == (b))
-#define SH_SCOPE static inline
-#define SH_DEFINE
-#define SH_DECLARE
-#include "lib/simplehash.h"
 
 /* A student that differs, in the portion at hand. */
 typedef struct DifferingStudent
@@ -108,6 +89,8 @@ typedef enum Side
 typedef struct Picture
 {
 	const char *query;
+	TupleDesc	description;	/* of the query's rows */
+	PictureColumns columns;
 	Tuplestorestate *kept;		/* all rows, where reading them again would cost more; or NULL */
 	Tuplestorestate **portions; /* rows of the students that differ */
 } Picture;
@@ -119,26 +102,19 @@ typedef struct KnownScope
 	bool		in_scope;
 } KnownScope;
 
-/* What a row adds to the balance of its student. */
-typedef struct Weight
-{
-	uint64		key;
-	uint64		difference;
-} Weight;
-
 typedef struct Comparison
 {
+	MemoryContext memory;		/* of the whole comparison */
 	const Process *process;
 	const ReconcileOptions *options;
 	SchoolDirectory *directory;
-	balance_hash *balances;
+	BalanceSheet *balances;
 	HTAB	   *marks;
 	StayDirectory *stays;		/* SPRG: the enrollments of differing students */
 	Picture		picture[2];		/* by Side */
 	KnownScope	known_scope[256];
-	Weight		weights[64];	/* not yet in the balances */
-	int			weight_count;
 	portion_hash *differing;	/* keys of the students that differ */
+	uint64		differing_rows;
 	portion_hash *named;		/* those that the SIS reports and name was called with */
 	StudentNamer name;			/* or NULL */
 	void	   *context;
@@ -147,16 +123,12 @@ typedef struct Comparison
 	portion_hash *portion;
 } Comparison;
 
-typedef void (*RowTaker) (Comparison *comparison, Side side, TupleTableSlot *slot);
-
-/* Takes the rows of one side as the executor makes them. */
-typedef struct PictureReceiver
+/* Signatures take one half, the rows of a portion the other. */
+static Size
+half_of_memory(void)
 {
-	DestReceiver receiver;
-	Comparison *comparison;
-	Side		side;
-	RowTaker	take;
-} PictureReceiver;
+	return (Size) calpads_comparison_memory * 1024 / 2;
+}
 
 /* ---- schools and marks ----------------------------------------------------- */
 
@@ -243,161 +215,53 @@ apply_mark(Comparison *comparison, Student *student, const char *id)
 		student->doubt = mark->doubt;
 }
 
-/* Spreads the last steps of a digest over all bits. */
-static inline uint64
-spread_bits(uint64 digest)
-{
-	digest = (digest ^ (digest >> 33)) * UINT64CONST(0xFF51AFD7ED558CCD);
-	digest = (digest ^ (digest >> 33)) * UINT64CONST(0xC4CEB9FE1A85EC53);
-	return digest ^ (digest >> 33);
-}
-
 /* ---- first reading: signatures --------------------------------------------- */
 
-static bool
-is_blank(FieldText value)
+/* Fields of the student's number; they only have to differ. */
+enum
 {
-	for (size_t i = 0; i < value.length; i++)
-		if (value.data[i] != ' ')
-			return false;
+	DIGEST_LEA,
+	DIGEST_SSID,
+	DIGEST_SCHOOL
+};
+
+/* Whose the row is. */
+typedef struct RowKey
+{
+	FieldText	lea;
+	FieldText	ssid;
+	uint64		lea_digest;
+	uint64		student;
+} RowKey;
+
+typedef void (*RowTaker) (Comparison *comparison, Side side, const RowKey *key, TupleTableSlot *slot);
+
+/* Takes the rows of one side as the executor makes them. */
+typedef struct PictureReceiver
+{
+	DestReceiver receiver;
+	Comparison *comparison;
+	Side		side;
+	RowTaker	take;
+} PictureReceiver;
+
+/* Without an SSID there is no key yet: the SSID request is for these rows. */
+static inline bool
+find_key(const Process *process, const Picture *picture, TupleTableSlot *slot, RowKey *key)
+{
+	key->ssid = column_key(slot, picture->columns.field[process->ssid]);
+	if (key->ssid.length == 0)
+		return false;
+	key->lea = column_key(slot, picture->columns.field[process->lea]);
+	key->lea_digest = digest_text(0, DIGEST_LEA, key->lea);
+	key->student = digest_spread(digest_text(key->lea_digest, DIGEST_SSID, key->ssid));
 	return true;
-}
-
-static inline FieldText
-text_value(Datum datum)
-{
-	struct varlena *text = (struct varlena *) DatumGetPointer(datum);
-
-	/* Short values are nearly all there are; the call is spared them. */
-	if (!VARATT_IS_SHORT(text) || VARATT_IS_EXTERNAL(text))
-		text = PG_DETOAST_DATUM_PACKED(datum);
-	return (FieldText){VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text)};
-}
-
-/* The bytes of a text column; a value of only blanks is none. */
-static inline FieldText
-column_text(TupleTableSlot *slot, int column)
-{
-	FieldText	value = {NULL, 0};
-
-	if (slot->tts_isnull[column])
-		return value;
-	value = text_value(slot->tts_values[column]);
-	return is_blank(value) ? (FieldText){NULL, 0} : value;
-}
-
-static FieldText
-trim(FieldText value)
-{
-	while (value.length > 0 && value.data[value.length - 1] == ' ')
-		value.length--;
-	while (value.length > 0 && *value.data == ' ')
-	{
-		value.data++;
-		value.length--;
-	}
-	return value;
-}
-
-/* A key: a district's own view may pad it with blanks. */
-static FieldText
-key_text(TupleTableSlot *slot, int column)
-{
-	return trim(column_text(slot, column));
-}
-
-static bool
-is_key_field(const Process *process, int field)
-{
-	bool		is_key = field == process->lea;
-
-	for (int part = 0; part < process->key_count; part++)
-		is_key |= field == process->key[part];
-	return is_key;
-}
-
-static FieldText
-field_text(const Process *process, TupleTableSlot *slot, int field)
-{
-	return is_key_field(process, field) ? key_text(slot, field) : column_text(slot, field);
-}
-
-static bool
-is_date_field(const Process *process, int field)
-{
-	return (process->dates & FIELD_BIT(field)) != 0;
-}
-
-/* After the fields the queries give what the SIS mapping found wrong. */
-static int
-problems_column(const Process *process)
-{
-	return process->field_count;
-}
-
-/*
- * A digest takes up a value word by word.  Each step is a bijection of the
- * word, so two rows that differ in one short value never have the same digest.
- */
-static inline uint64
-digest_word(uint64 digest, uint64 word)
-{
-	digest = (digest ^ word) * UINT64CONST(0x9E3779B97F4A7C15);
-	return digest ^ (digest >> 29);
-}
-
-static inline uint64
-digest_text(uint64 digest, FieldText value)
-{
-	uint64		word = 0;
-
-	/* The length keeps the end of one value apart from the start of the next. */
-	digest = digest_word(digest, value.length + 1);
-	for (; value.length >= sizeof(word); value.data += sizeof(word), value.length -= sizeof(word))
-	{
-		memcpy(&word, value.data, sizeof(word));
-		digest = digest_word(digest, word);
-	}
-	if (value.length == 0)
-		return digest;
-	word = 0;
-	memcpy(&word, value.data, value.length);
-	return digest_word(digest, word);
-}
-
-/* Key and compared fields of the row as one number; the SSID is the student's. */
-static uint64
-row_signature(const Process *process, TupleTableSlot *slot)
-{
-	uint64		digest = 0;
-
-	for (int part = 0; part < process->key_count; part++)
-		if (process->key[part] != process->ssid && process->key[part] != process->start)
-			digest = digest_text(digest, key_text(slot, process->key[part]));
-	for (uint64 fields = process->compared | FIELD_BIT(process->start); fields != 0; fields &= fields - 1)
-	{
-		int			field = pg_rightmost_one_pos64(fields);
-
-		if (slot->tts_isnull[field])
-			digest = digest_text(digest, (FieldText){NULL, 0});
-		else if (is_date_field(process, field))
-			digest = digest_word(digest, (uint32) DatumGetDateADT(slot->tts_values[field]) + UINT64CONST(2));
-		else
-			digest = digest_text(digest, column_text(slot, field));
-	}
-	return spread_bits(digest);
 }
 
 static uint64
 student_digest(FieldText lea, FieldText ssid)
 {
-	return spread_bits(digest_text(digest_text(0, lea), ssid));
-}
-
-static uint64
-student_key(const Process *process, TupleTableSlot *slot)
-{
-	return student_digest(key_text(slot, process->lea), key_text(slot, process->ssid));
+	return digest_spread(digest_text(digest_text(0, DIGEST_LEA, lea), DIGEST_SSID, ssid));
 }
 
 /*
@@ -420,16 +284,15 @@ look_up_school(Comparison *comparison, Side side, FieldText lea, FieldText code)
 }
 
 static bool
-school_in_scope(Comparison *comparison, Side side, TupleTableSlot *slot)
+school_in_scope(Comparison *comparison, Side side, const RowKey *key, TupleTableSlot *slot)
 {
-	FieldText	lea = key_text(slot, comparison->process->lea);
-	FieldText	code = key_text(slot, comparison->process->school);
-	uint64		digest = spread_bits(digest_text(digest_text(side + 1, lea), code));
+	FieldText	code = column_key(slot, comparison->picture[side].columns.field[comparison->process->school]);
+	uint64		digest = digest_spread(digest_text(key->lea_digest, DIGEST_SCHOOL + side, code));
 	KnownScope *known = &comparison->known_scope[digest % lengthof(comparison->known_scope)];
 
 	if (known->digest != digest)
 	{
-		known->in_scope = look_up_school(comparison, side, lea, code);
+		known->in_scope = look_up_school(comparison, side, key->lea, code);
 		known->digest = digest;
 	}
 	return known->in_scope;
@@ -437,13 +300,13 @@ school_in_scope(Comparison *comparison, Side side, TupleTableSlot *slot)
 
 /* Is the row inside the window, by the day by which the process counts it? */
 static bool
-row_in_window(Comparison *comparison, TupleTableSlot *slot)
+row_in_window(Comparison *comparison, const Picture *picture, TupleTableSlot *slot)
 {
 	const Process *process = comparison->process;
-	int			field = process->window_by_end ? process->end : process->start;
+	int			column = picture->columns.field[process->window_by_end ? process->end : process->start];
 
-	return slot->tts_isnull[field] ||
-		DatumGetDateADT(slot->tts_values[field]) >= comparison->options->window_start;
+	return slot->tts_isnull[column] ||
+		DatumGetDateADT(slot->tts_values[column]) >= comparison->options->window_start;
 }
 
 /*
@@ -451,16 +314,17 @@ row_in_window(Comparison *comparison, TupleTableSlot *slot)
  * (DESIGN section 5, rule 2), and not after today when future dates stay out?
  */
 static bool
-row_in_scope(Comparison *comparison, Side side, TupleTableSlot *slot)
+row_in_scope(Comparison *comparison, Side side, const RowKey *key, TupleTableSlot *slot)
 {
-	int			start = comparison->process->start;
+	const Picture *picture = &comparison->picture[side];
+	int			start = picture->columns.field[comparison->process->start];
 
 	if (slot->tts_isnull[start])
 		return true;			/* to be held, not to be overlooked */
 	if (calpads_no_future_dates &&
 		DatumGetDateADT(slot->tts_values[start]) > comparison->options->today)
 		return false;
-	return row_in_window(comparison, slot) && school_in_scope(comparison, side, slot);
+	return row_in_window(comparison, picture, slot) && school_in_scope(comparison, side, key, slot);
 }
 
 /*
@@ -468,9 +332,9 @@ row_in_scope(Comparison *comparison, Side side, TupleTableSlot *slot)
  * would look like a row to remove.
  */
 static void
-check_lea(const Process *process, TupleTableSlot *slot)
+check_lea(const Process *process, const RowKey *key)
 {
-	if (column_text(slot, process->lea).length == 0)
+	if (key->lea.length == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("the SIS picture has %s without a reporting LEA", process->row_words),
@@ -484,36 +348,6 @@ portion_of(Comparison *comparison, uint64 key)
 	return (key >> 32) % comparison->portion_count;
 }
 
-static bool
-has_ssid(const Process *process, TupleTableSlot *slot)
-{
-	return column_text(slot, process->ssid).length > 0;
-}
-
-/*
- * A balance is somewhere in a table that no cache of the processor holds: the
- * rows wait until many can be fetched at once.
- */
-static void
-settle_weights(Comparison *comparison)
-{
-	balance_hash *balances = comparison->balances;
-
-	for (int i = 0; i < comparison->weight_count; i++)
-		__builtin_prefetch(&balances->data[(uint32) comparison->weights[i].key & balances->sizemask]);
-	for (int i = 0; i < comparison->weight_count; i++)
-	{
-		bool		found;
-		Balance    *balance = balance_insert(balances, comparison->weights[i].key, &found);
-
-		if (!found)
-			balance->difference = balance->rows = 0;
-		balance->rows++;
-		balance->difference += comparison->weights[i].difference;
-	}
-	comparison->weight_count = 0;
-}
-
 static const char *
 text_copy(FieldText value)
 {
@@ -521,67 +355,65 @@ text_copy(FieldText value)
 }
 
 static void
-name_student(Comparison *comparison, uint64 key, TupleTableSlot *slot)
+name_student(Comparison *comparison, const RowKey *key)
 {
 	bool		found;
 
-	portion_insert(comparison->named, key, &found);
+	portion_insert(comparison->named, key->student, &found);
 	if (!found)
-		comparison->name(comparison->context, text_copy(key_text(slot, comparison->process->lea)),
-						 text_copy(key_text(slot, comparison->process->ssid)));
+		comparison->name(comparison->context, text_copy(key->lea), text_copy(key->ssid));
 }
 
 /* First reading: what the row weighs in the balance of its student. */
 static void
-weigh_row(Comparison *comparison, Side side, TupleTableSlot *slot)
+weigh_row(Comparison *comparison, Side side, const RowKey *key, TupleTableSlot *slot)
 {
-	const Process *process = comparison->process;
-	Tuplestorestate *kept = comparison->picture[side].kept;
-	Weight	   *weight = &comparison->weights[comparison->weight_count++];
+	Picture    *picture = &comparison->picture[side];
+	uint64		weight = 0;
 
-	check_lea(process, slot);
-	weight->key = student_key(process, slot);
-	weight->difference = 0;
+	check_lea(comparison->process, key);
 	if (side == SIDE_SIS && comparison->name != NULL)
-		name_student(comparison, weight->key, slot);
-	if (row_in_scope(comparison, side, slot))
-	{
-		uint64		signature = row_signature(process, slot);
-
-		weight->difference = side == SIDE_CALPADS ? signature : -signature;
-	}
-	if (comparison->weight_count == lengthof(comparison->weights))
-		settle_weights(comparison);
-	if (kept != NULL)
-		tuplestore_puttupleslot(kept, slot);
+		name_student(comparison, key);
+	if (row_in_scope(comparison, side, key, slot))
+		weight = picture_row_signature(&picture->columns, slot);
+	balance_sheet_add(comparison->balances, key->student, side == SIDE_CALPADS ? weight : -weight);
+	if (picture->kept != NULL)
+		tuplestore_puttupleslot(picture->kept, slot);
 }
 
 /* Second reading: the row of a student that differs goes into its portion. */
 static void
-put_into_portion(Comparison *comparison, Side side, TupleTableSlot *slot)
+put_into_portion(Comparison *comparison, Side side, const RowKey *key, TupleTableSlot *slot)
 {
-	uint64		key = student_key(comparison->process, slot);
-
-	if (portion_lookup(comparison->differing, key) != NULL)
-		tuplestore_puttupleslot(comparison->picture[side].portions[portion_of(comparison, key)], slot);
+	if (portion_lookup(comparison->differing, key->student) != NULL)
+		tuplestore_puttupleslot(comparison->picture[side].portions[portion_of(comparison, key->student)], slot);
 }
 
 static bool
 receive_row(TupleTableSlot *slot, DestReceiver *self)
 {
 	PictureReceiver *receiver = (PictureReceiver *) self;
+	Comparison *comparison = receiver->comparison;
+	const Picture *picture = &comparison->picture[receiver->side];
+	RowKey		key;
 
 	CHECK_FOR_INTERRUPTS();
-	slot_getallattrs(slot);
-	/* Without an SSID yet: the SSID request is for them. */
-	if (has_ssid(receiver->comparison->process, slot))
-		receiver->take(receiver->comparison, receiver->side, slot);
+	slot_getsomeattrs(slot, picture->columns.fetched);
+	if (find_key(comparison->process, picture, slot, &key))
+		receiver->take(comparison, receiver->side, &key, slot);
 	return true;
 }
 
 static void
 receiver_startup(DestReceiver *self, int operation, TupleDesc typeinfo)
 {
+	PictureReceiver *receiver = (PictureReceiver *) self;
+	Picture    *picture = &receiver->comparison->picture[receiver->side];
+	MemoryContext old_context = MemoryContextSwitchTo(receiver->comparison->memory);
+
+	picture->description = CreateTupleDescCopy(typeinfo);
+	picture_columns_find(&picture->columns, receiver->comparison->process, typeinfo);
+	MemoryContextSwitchTo(old_context);
 }
 
 static void
@@ -616,57 +448,23 @@ read_side(Comparison *comparison, Side side, RowTaker take, const char *query, P
 	set_planner();
 	if (SPI_execute_extended(query, &options) < 0)
 		elog(ERROR, "could not read a picture: %s", query);
-	settle_weights(comparison);
 	AtEOXact_GUC(true, settings);
 }
 
 /* ---- second reading: the students that differ -------------------------------- */
 
-static const char *
-copy_field(Arena *arena, const Process *process, TupleTableSlot *slot, int field)
-{
-	FieldText	value;
-	char		digits[8];
-
-	if (is_date_field(process, field))
-	{
-		if (slot->tts_isnull[field])
-			return NULL;
-		day_to_date8(DatumGetDateADT(slot->tts_values[field]), digits);
-		return arena_copy(arena, digits, sizeof(digits));
-	}
-	value = field_text(process, slot, field);
-	return value.length == 0 ? NULL : arena_copy(arena, value.data, value.length);
-}
-
-PictureRow *
-picture_row(Arena *arena, const Process *process, TupleTableSlot *slot, DayNumber default_start)
-{
-	PictureRow *row = arena_allocate(arena, sizeof(PictureRow));
-
-	for (int field = 0; field < process->field_count; field++)
-		row->value[field] = copy_field(arena, process, slot, field);
-	if (row->value[process->school] == NULL)
-		row->value[process->school] = "";
-	row->start = slot->tts_isnull[process->start] ? default_start :
-		DatumGetDateADT(slot->tts_values[process->start]);
-	row->end = slot->tts_isnull[process->end] ? ROW_OPEN :
-		DatumGetDateADT(slot->tts_values[process->end]);
-	return row;
-}
-
 static PictureRow *
-copy_row(Comparison *comparison, Side side, TupleTableSlot *slot)
+copy_row(Comparison *comparison, Side side, const RowKey *key, TupleTableSlot *slot)
 {
 	Arena	   *arena = comparison->arena;
-	int			problems_at = problems_column(comparison->process);
+	const PictureColumns *columns = &comparison->picture[side].columns;
 	/* Without a start date the row is one of this year that will be held. */
-	PictureRow *row = picture_row(arena, comparison->process, slot, comparison->options->year_start);
+	PictureRow *row = picture_row(arena, comparison->process, columns, slot, comparison->options->year_start);
 
-	row->in_scope = row_in_scope(comparison, side, slot);
-	if (!slot->tts_isnull[problems_at])
+	row->in_scope = row_in_scope(comparison, side, key, slot);
+	if (columns->problems >= 0 && !slot->tts_isnull[columns->problems])
 	{
-		FieldText	problems = column_text(slot, problems_at);
+		FieldText	problems = column_text(slot, columns->problems);
 
 		row->problems = arena_copy(arena, problems.data, problems.length);
 	}
@@ -700,10 +498,10 @@ find_student(Comparison *comparison, uint64 key, const PictureRow *row)
 }
 
 static void
-add_row(Comparison *comparison, Side side, uint64 key, TupleTableSlot *slot)
+add_row(Comparison *comparison, Side side, const RowKey *key, TupleTableSlot *slot)
 {
-	PictureRow *row = copy_row(comparison, side, slot);
-	Student    *student = &find_student(comparison, key, row)->student;
+	PictureRow *row = copy_row(comparison, side, key, slot);
+	Student    *student = &find_student(comparison, key->student, row)->student;
 	PictureRow **list = side == SIDE_CALPADS ? &student->baseline : &student->target;
 	const char *local_id = row->value[comparison->process->local_student_id];
 
@@ -749,25 +547,14 @@ visit_portion(Comparison *comparison, StudentVisitor visit, void *context)
 		}
 }
 
-/* Gathers the students whose balance is not even; gives the number of their rows. */
-static uint64
-find_differing(Comparison *comparison)
+static void
+note_differing(void *context, uint64 student, uint64 rows)
 {
-	balance_iterator iterator;
-	Balance    *balance;
-	uint64		rows = 0;
+	Comparison *comparison = context;
 	bool		found;
 
-	comparison->differing = portion_create(CurrentMemoryContext, 1024, NULL);
-	balance_start_iterate(comparison->balances, &iterator);
-	while ((balance = balance_iterate(comparison->balances, &iterator)) != NULL)
-		if (balance->difference != 0)
-		{
-			rows += balance->rows;
-			portion_insert(comparison->differing, balance->key, &found);
-		}
-	balance_destroy(comparison->balances);
-	return rows;
+	portion_insert(comparison->differing, student, &found);
+	comparison->differing_rows += rows;
 }
 
 /*
@@ -795,8 +582,8 @@ calpads_student_differs(PG_FUNCTION_ARGS)
 			portion_insert(students, DatumGetUInt64(keys[i]), &found);
 		fcinfo->flinfo->fn_extra = students;
 	}
-	PG_RETURN_BOOL(portion_lookup(students, student_digest(trim(text_value(PG_GETARG_DATUM(0))),
-														   trim(text_value(PG_GETARG_DATUM(1))))) != NULL);
+	PG_RETURN_BOOL(portion_lookup(students, student_digest(trimmed_text(datum_text(PG_GETARG_DATUM(0))),
+														   trimmed_text(datum_text(PG_GETARG_DATUM(1))))) != NULL);
 }
 
 static ParamListInfo
@@ -829,69 +616,81 @@ read_differing(Comparison *comparison, Side side)
 	read_side(comparison, side, put_into_portion, query, differing_keys(comparison));
 }
 
-/* The rows that were kept, or those of the query once more, by portions. */
+/* The rows that were kept. */
 static void
-divide_side(Comparison *comparison, Side side, TupleTableSlot *slot)
+divide_kept(Comparison *comparison, Side side)
 {
 	Picture    *picture = &comparison->picture[side];
-	int			memory = Max(64, work_mem / (2 * (int) comparison->portion_count));
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(picture->description, &TTSOpsMinimalTuple);
+	RowKey		key;
+
+	while (tuplestore_gettupleslot(picture->kept, true, false, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		slot_getsomeattrs(slot, picture->columns.fetched);
+		if (find_key(comparison->process, picture, slot, &key))
+			put_into_portion(comparison, side, &key, slot);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	tuplestore_end(picture->kept);
+}
+
+/* The rows that were kept, or those of the query once more, by portions. */
+static void
+divide_side(Comparison *comparison, Side side)
+{
+	Picture    *picture = &comparison->picture[side];
+	int			memory = Max(64, work_mem / (4 * (int) comparison->portion_count));
 
 	picture->portions = palloc(comparison->portion_count * sizeof(Tuplestorestate *));
 	for (uint64 portion = 0; portion < comparison->portion_count; portion++)
 		picture->portions[portion] = tuplestore_begin_heap(false, false, memory);
-	if (picture->kept == NULL)
-	{
+	if (picture->kept != NULL)
+		divide_kept(comparison, side);
+	else
 		read_differing(comparison, side);
-		return;
-	}
-	while (tuplestore_gettupleslot(picture->kept, true, false, slot))
-	{
-		CHECK_FOR_INTERRUPTS();
-		slot_getallattrs(slot);
-		put_into_portion(comparison, side, slot);
-	}
-	tuplestore_end(picture->kept);
 }
 
 static void
-collect_side(Comparison *comparison, Side side, TupleTableSlot *slot, uint64 portion)
+collect_side(Comparison *comparison, Side side, uint64 portion)
 {
-	Tuplestorestate *rows = comparison->picture[side].portions[portion];
+	const Picture *picture = &comparison->picture[side];
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(picture->description, &TTSOpsMinimalTuple);
+	RowKey		key;
 
-	while (tuplestore_gettupleslot(rows, true, false, slot))
+	while (tuplestore_gettupleslot(picture->portions[portion], true, false, slot))
 	{
 		CHECK_FOR_INTERRUPTS();
 		slot_getallattrs(slot);
-		add_row(comparison, side, student_key(comparison->process, slot), slot);
+		if (find_key(comparison->process, picture, slot, &key))
+			add_row(comparison, side, &key, slot);
 	}
-	tuplestore_end(rows);
+	ExecDropSingleTupleTableSlot(slot);
+	tuplestore_end(picture->portions[portion]);
 }
 
 static void
-visit_differing(Comparison *comparison, uint64 rows, TupleDesc description, StudentVisitor visit,
-				void *context)
+visit_differing(Comparison *comparison, StudentVisitor visit, void *context)
 {
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(description, &TTSOpsMinimalTuple);
 	MemoryContext portion_context = AllocSetContextCreate(CurrentMemoryContext, "calpads portion",
 														  ALLOCSET_DEFAULT_SIZES);
 
-	comparison->portion_count = rows * BYTES_PER_ROW / PORTION_BYTES + 1;
-	divide_side(comparison, SIDE_CALPADS, slot);
-	divide_side(comparison, SIDE_SIS, slot);
+	comparison->portion_count = comparison->differing_rows * BYTES_PER_ROW / half_of_memory() + 1;
+	divide_side(comparison, SIDE_CALPADS);
+	divide_side(comparison, SIDE_SIS);
 	for (uint64 portion = 0; portion < comparison->portion_count; portion++)
 	{
 		MemoryContext old_context = MemoryContextSwitchTo(portion_context);
 
 		comparison->portion = portion_create(portion_context, 1024, NULL);
-		collect_side(comparison, SIDE_CALPADS, slot, portion);
-		collect_side(comparison, SIDE_SIS, slot, portion);
+		collect_side(comparison, SIDE_CALPADS, portion);
+		collect_side(comparison, SIDE_SIS, portion);
 		visit_portion(comparison, visit, context);
 		MemoryContextSwitchTo(old_context);
-		ExecClearTuple(slot);
 		MemoryContextReset(portion_context);
 		arena_reset(comparison->arena);
 	}
-	ExecDropSingleTupleTableSlot(slot);
+	MemoryContextDelete(portion_context);
 }
 
 /* ---- the queries -------------------------------------------------------------- */
@@ -921,27 +720,13 @@ sis_picture_is_stored(const Process *process)
 					  1, view) == 1 && query_boolean(0, 1);
 }
 
-/* The shape of both queries' rows, for the tuplestores. */
-static TupleDesc
-picture_description(const Process *process)
-{
-	int			columns = problems_column(process) + 1;
-	TupleDesc	description = CreateTemplateTupleDesc(columns);
-
-	for (int column = 0; column < columns; column++)
-		TupleDescInitEntry(description, column + 1, column < process->field_count ?
-						   process->field_name[column] : "problems",
-						   is_date_field(process, column) ? DATEOID : TEXTOID, -1, 0);
-	return description;
-}
-
 void
 picture_compare(const Process *process, const char *lea, const char *ssid,
 				const ReconcileOptions *options, StudentNamer name, StudentVisitor visit, void *context)
 {
 	Comparison	comparison = {0};
-	uint64		rows;
 
+	comparison.memory = CurrentMemoryContext;
 	comparison.process = process;
 	comparison.options = options;
 	comparison.name = name;
@@ -949,22 +734,23 @@ picture_compare(const Process *process, const char *lea, const char *ssid,
 	if (name != NULL)
 		comparison.named = portion_create(CurrentMemoryContext, 1024, NULL);
 	comparison.directory = options->school_context;
-	comparison.balances = balance_create(CurrentMemoryContext, 1024, NULL);
+	comparison.balances = balance_sheet_create(half_of_memory());
 	comparison.arena = calpads_make_arena();
 	load_marks(&comparison);
 	comparison.picture[SIDE_CALPADS].query = picture_query(process, "calpads.baseline_query($1, $2, $3)", lea, ssid);
 	comparison.picture[SIDE_SIS].query = picture_query(process, "calpads.sis_query($1, $2, $3, trimmed => false)",
 													  lea, ssid);
 	if (!sis_picture_is_stored(process))
-		comparison.picture[SIDE_SIS].kept = tuplestore_begin_heap(false, false, work_mem);
+		comparison.picture[SIDE_SIS].kept = tuplestore_begin_heap(false, false, work_mem / 2);
 	read_side(&comparison, SIDE_CALPADS, weigh_row, comparison.picture[SIDE_CALPADS].query, NULL);
 	read_side(&comparison, SIDE_SIS, weigh_row, comparison.picture[SIDE_SIS].query, NULL);
-	rows = find_differing(&comparison);
+	comparison.differing = portion_create(CurrentMemoryContext, 1024, NULL);
+	balance_sheet_finish(comparison.balances, note_differing, &comparison);
 	if (process->program >= 0)
 		comparison.stays = stays_begin(lea, ssid, add_differing, student_differs, &comparison);
 	if (comparison.differing->members == 0)
 		return;
 	if (comparison.stays != NULL)
 		stays_finish(comparison.stays, student_differs, &comparison);
-	visit_differing(&comparison, rows, picture_description(process), visit, context);
+	visit_differing(&comparison, visit, context);
 }

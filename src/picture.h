@@ -17,8 +17,6 @@
 
 #include "postgres.h"
 
-#include "executor/tuptable.h"
-
 #include "process.h"
 
 /* Called for each student that differs; all memory is the picture's. */
@@ -37,14 +35,6 @@ typedef void (*StudentNamer) (void *context, const char *lea, const char *ssid);
 extern void picture_compare(const Process *process, const char *lea, const char *ssid,
 							const ReconcileOptions *options,
 							StudentNamer name, StudentVisitor visit, void *context);
-
-/*
- * The row of a picture that is in the slot: the fields in the order and types
- * of the process's type, all of them fetched.  Without a start date it starts on the
- * day given.  Lives in the arena.
- */
-extern PictureRow *picture_row(Arena *arena, const Process *process, TupleTableSlot *slot,
-							   DayNumber default_start);
 
 /* Names and selection of the schools, for scope and for sentences. */
 typedef struct SchoolDirectory SchoolDirectory;

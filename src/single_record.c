@@ -19,7 +19,7 @@
 #include "compat.h"
 #include "extract.h"
 #include "layout_catalog.h"
-#include "picture.h"
+#include "picture_columns.h"
 #include "rule_book.h"
 
 /* Columns of calpads.check_senr and calpads.check_sprg. */
@@ -41,6 +41,7 @@ record_of_datum(Arena *arena, const Process *process, HeapTupleHeader datum)
 													 HeapTupleHeaderGetTypMod(datum));
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(description, &TTSOpsHeapTuple);
 	HeapTupleData tuple = {0};
+	PictureColumns columns;
 	PictureRow *record;
 
 	tuple.t_len = HeapTupleHeaderGetDatumLength(datum);
@@ -48,7 +49,8 @@ record_of_datum(Arena *arena, const Process *process, HeapTupleHeader datum)
 	tuple.t_data = datum;
 	ExecStoreHeapTuple(&tuple, slot, false);
 	slot_getallattrs(slot);
-	record = picture_row(arena, process, slot, school_year_start(calpads_current_date()));
+	picture_columns_find(&columns, process, description);
+	record = picture_row(arena, process, &columns, slot, school_year_start(calpads_current_date()));
 	ExecDropSingleTupleTableSlot(slot);
 	ReleaseTupleDesc(description);
 	return record;
