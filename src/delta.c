@@ -28,7 +28,7 @@
 /* Columns of calpads.reconcile_senr; those of other processes have the program, and what it waits for, too. */
 typedef enum DeltaColumn
 {
-	DELTA_KIND,					/* operation, held, warning or student */
+	DELTA_KIND,					/* operation, held, warning, school or student */
 	DELTA_LEA,
 	DELTA_FILE_NO,
 	DELTA_CATEGORY,
@@ -254,6 +254,22 @@ put_student(void *context, const char *lea, const char *ssid)
 	MemoryContextReset(delta->student_context);
 }
 
+/* A school of which CALPADS holds rows: value is the number of those of the current year. */
+static void
+put_school(void *context, const char *lea, const char *school, uint64 current_rows)
+{
+	Delta	   *delta = context;
+	Datum		values[DELTA_COLUMN_COUNT] = {0};
+	bool		nulls[DELTA_COLUMN_COUNT];
+
+	memset(nulls, true, sizeof(nulls));
+	set_text(values, nulls, DELTA_KIND, "school");
+	set_text(values, nulls, DELTA_LEA, lea);
+	set_text(values, nulls, DELTA_SCHOOL, school);
+	set_text(values, nulls, DELTA_VALUE, psprintf(UINT64_FORMAT, current_rows));
+	tuplestore_putvalues(delta->pending, delta->pending_description, values, nulls);
+}
+
 static void
 visit_student(void *context, const char *lea, const char *ssid, const Student *student)
 {
@@ -328,10 +344,11 @@ reconcile(FunctionCallInfo fcinfo, const Process *process)
 	bool		with_students = PG_NARGS() > 2 && !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
 	MemoryContext context = CurrentMemoryContext;
 	Delta		delta = {0};
+	PictureVisitor visitor = {&delta, with_students ? put_student : NULL, put_school, visit_student};
 
 	InitMaterializedSRF(fcinfo, 0);
 	delta.process = process;
-	delta.pending = tuplestore_begin_heap(false, false, work_mem);
+	delta.pending = tuplestore_begin_heap(false, false, work_mem / 4);
 	delta.pending_description = result->setDesc;
 	delta.record_description =
 		lookup_rowtype_tupdesc(TupleDescAttr(result->setDesc, DELTA_RECORD)->atttypid, -1);
@@ -342,8 +359,7 @@ reconcile(FunctionCallInfo fcinfo, const Process *process)
 
 	SPI_connect();
 	set_options(process, &delta.options);
-	picture_compare(process, lea, ssid, &delta.options, with_students ? put_student : NULL, visit_student,
-					&delta);
+	picture_compare(process, lea, ssid, &delta.options, &visitor);
 	SPI_finish();
 
 	put_numbered(&delta, result);
@@ -355,9 +371,10 @@ PG_FUNCTION_INFO_V1(calpads_reconcile_senr);
 
 /*
  * calpads.reconcile_senr(lea text, ssid text, with_students boolean) → setof
- * record: every operation, every record that is held, and every warning about a
- * record that is sent, of one LEA or of all that have a baseline, of one student
- * or of all; on demand every student whom the SIS reports.
+ * record: every operation, every record that is held, every warning about a
+ * record that is sent, and every school of which CALPADS holds rows, of one LEA
+ * or of all that have a baseline, of one student or of all; on demand every
+ * student whom the SIS reports.
  */
 Datum
 calpads_reconcile_senr(PG_FUNCTION_ARGS)

@@ -73,6 +73,8 @@ typedef struct School
 	char		code[NAMEDATALEN];	/* seven digits, or the LEA's and these */
 	const char *name;
 	bool		selected;
+	uint64		rows;			/* that CALPADS holds of it */
+	uint64		current_rows;	/* those of the current year */
 } School;
 
 struct SchoolDirectory
@@ -96,11 +98,12 @@ typedef struct Picture
 } Picture;
 
 /* A school that was looked up lately. */
-typedef struct KnownScope
+typedef struct KnownSchool
 {
 	uint64		digest;			/* of side, LEA and school; 0 = none */
 	bool		in_scope;
-} KnownScope;
+	School	   *school;			/* NULL = nobody knows it */
+} KnownSchool;
 
 typedef struct Comparison
 {
@@ -112,12 +115,11 @@ typedef struct Comparison
 	HTAB	   *marks;
 	StayDirectory *stays;		/* SPRG: the enrollments of differing students */
 	Picture		picture[2];		/* by Side */
-	KnownScope	known_scope[256];
+	KnownSchool known_schools[256];
 	portion_hash *differing;	/* keys of the students that differ */
 	uint64		differing_rows;
 	portion_hash *named;		/* those that the SIS reports and name was called with */
-	StudentNamer name;			/* or NULL */
-	void	   *context;
+	const PictureVisitor *visitor;
 	uint64		portion_count;
 	Arena	   *arena;
 	portion_hash *portion;
@@ -160,6 +162,7 @@ school_directory_load(void)
 
 		school->name = name != NULL ? pstrdup(name) : NULL;
 		school->selected = query_boolean(row, 3);
+		school->rows = school->current_rows = 0;
 	}
 	return directory;
 }
@@ -264,49 +267,54 @@ student_digest(FieldText lea, FieldText ssid)
 	return digest_spread(digest_text(digest_text(0, DIGEST_LEA, lea), DIGEST_SSID, ssid));
 }
 
-/*
- * Is the school of the row selected?  A row of the SIS at a school that nobody
- * knows is not to be overlooked: it will be held.
- */
-static bool
-look_up_school(Comparison *comparison, Side side, FieldText lea, FieldText code)
+static School *
+look_up_school(Comparison *comparison, FieldText lea, FieldText code)
 {
 	char		key[NAMEDATALEN] = {0};
-	School	   *school;
 
 	if (lea.length == 0 || code.length == 0 || lea.length + code.length + 2 > sizeof(key))
-		return side == SIDE_SIS;
+		return NULL;
 	memcpy(key, lea.data, lea.length);
 	key[lea.length] = ' ';
 	memcpy(key + lea.length + 1, code.data, code.length);
-	school = hash_search(comparison->directory->schools, key, HASH_FIND, NULL);
-	return school != NULL ? school->selected : side == SIDE_SIS;
+	return hash_search(comparison->directory->schools, key, HASH_FIND, NULL);
 }
 
-static bool
-school_in_scope(Comparison *comparison, Side side, const RowKey *key, TupleTableSlot *slot)
+/*
+ * The school of the row, and whether it is selected.  A row of the SIS at a
+ * school that nobody knows is not to be overlooked: it will be held.
+ */
+static const KnownSchool *
+school_of_row(Comparison *comparison, Side side, const RowKey *key, TupleTableSlot *slot)
 {
 	FieldText	code = column_key(slot, comparison->picture[side].columns.field[comparison->process->school]);
 	uint64		digest = digest_spread(digest_text(key->lea_digest, DIGEST_SCHOOL + side, code));
-	KnownScope *known = &comparison->known_scope[digest % lengthof(comparison->known_scope)];
+	KnownSchool *known = &comparison->known_schools[digest % lengthof(comparison->known_schools)];
 
 	if (known->digest != digest)
 	{
-		known->in_scope = look_up_school(comparison, side, key->lea, code);
+		known->school = look_up_school(comparison, key->lea, code);
+		known->in_scope = known->school != NULL ? known->school->selected : side == SIDE_SIS;
 		known->digest = digest;
 	}
-	return known->in_scope;
+	return known;
 }
 
-/* Is the row inside the window, by the day by which the process counts it? */
-static bool
-row_in_window(Comparison *comparison, const Picture *picture, TupleTableSlot *slot)
+/* The day by which the process counts the row. */
+static int
+counting_column(Comparison *comparison, const Picture *picture)
 {
 	const Process *process = comparison->process;
-	int			column = picture->columns.field[process->window_by_end ? process->end : process->start];
 
-	return slot->tts_isnull[column] ||
-		DatumGetDateADT(slot->tts_values[column]) >= comparison->options->window_start;
+	return picture->columns.field[process->window_by_end ? process->end : process->start];
+}
+
+static bool
+row_reaches(Comparison *comparison, const Picture *picture, TupleTableSlot *slot, DayNumber day)
+{
+	int			column = counting_column(comparison, picture);
+
+	return slot->tts_isnull[column] || DatumGetDateADT(slot->tts_values[column]) >= day;
 }
 
 /*
@@ -324,7 +332,8 @@ row_in_scope(Comparison *comparison, Side side, const RowKey *key, TupleTableSlo
 	if (calpads_no_future_dates &&
 		DatumGetDateADT(slot->tts_values[start]) > comparison->options->today)
 		return false;
-	return row_in_window(comparison, picture, slot) && school_in_scope(comparison, side, key, slot);
+	return row_reaches(comparison, picture, slot, comparison->options->window_start) &&
+		school_of_row(comparison, side, key, slot)->in_scope;
 }
 
 /*
@@ -361,7 +370,20 @@ name_student(Comparison *comparison, const RowKey *key)
 
 	portion_insert(comparison->named, key->student, &found);
 	if (!found)
-		comparison->name(comparison->context, text_copy(key->lea), text_copy(key->ssid));
+		comparison->visitor->name(comparison->visitor->context, text_copy(key->lea), text_copy(key->ssid));
+}
+
+/* What the guards ask about the history. */
+static void
+count_row(Comparison *comparison, const RowKey *key, TupleTableSlot *slot)
+{
+	School	   *school = school_of_row(comparison, SIDE_CALPADS, key, slot)->school;
+
+	if (school == NULL)
+		return;
+	school->rows++;
+	if (row_reaches(comparison, &comparison->picture[SIDE_CALPADS], slot, comparison->options->year_start))
+		school->current_rows++;
 }
 
 /* First reading: what the row weighs in the balance of its student. */
@@ -372,7 +394,9 @@ weigh_row(Comparison *comparison, Side side, const RowKey *key, TupleTableSlot *
 	uint64		weight = 0;
 
 	check_lea(comparison->process, key);
-	if (side == SIDE_SIS && comparison->name != NULL)
+	if (side == SIDE_CALPADS)
+		count_row(comparison, key, slot);
+	else if (comparison->visitor->name != NULL)
 		name_student(comparison, key);
 	if (row_in_scope(comparison, side, key, slot))
 		weight = picture_row_signature(&picture->columns, slot);
@@ -532,9 +556,29 @@ student_differs(void *context, const char *lea, const char *ssid)
 	return portion_lookup(comparison->differing, key) != NULL;
 }
 
+/* The schools of which CALPADS holds rows; the key is LEA, a blank, and the code. */
 static void
-visit_portion(Comparison *comparison, StudentVisitor visit, void *context)
+visit_schools(Comparison *comparison)
 {
+	const PictureVisitor *visitor = comparison->visitor;
+	HASH_SEQ_STATUS status;
+	School	   *school;
+
+	hash_seq_init(&status, comparison->directory->schools);
+	while ((school = hash_seq_search(&status)) != NULL)
+	{
+		const char *blank = strchr(school->code, ' ');
+
+		if (blank != NULL && school->rows > 0)
+			visitor->school(visitor->context, pnstrdup(school->code, blank - school->code), blank + 1,
+							school->current_rows);
+	}
+}
+
+static void
+visit_portion(Comparison *comparison)
+{
+	const PictureVisitor *visitor = comparison->visitor;
 	portion_iterator iterator;
 	Portion    *portion;
 
@@ -543,7 +587,7 @@ visit_portion(Comparison *comparison, StudentVisitor visit, void *context)
 		for (DifferingStudent *student = portion->students; student != NULL; student = student->same_key)
 		{
 			CHECK_FOR_INTERRUPTS();
-			visit(context, student->lea, student->ssid, &student->student);
+			visitor->student(visitor->context, student->lea, student->ssid, &student->student);
 		}
 }
 
@@ -670,7 +714,7 @@ collect_side(Comparison *comparison, Side side, uint64 portion)
 }
 
 static void
-visit_differing(Comparison *comparison, StudentVisitor visit, void *context)
+visit_differing(Comparison *comparison)
 {
 	MemoryContext portion_context = AllocSetContextCreate(CurrentMemoryContext, "calpads portion",
 														  ALLOCSET_DEFAULT_SIZES);
@@ -685,7 +729,7 @@ visit_differing(Comparison *comparison, StudentVisitor visit, void *context)
 		comparison->portion = portion_create(portion_context, 1024, NULL);
 		collect_side(comparison, SIDE_CALPADS, portion);
 		collect_side(comparison, SIDE_SIS, portion);
-		visit_portion(comparison, visit, context);
+		visit_portion(comparison);
 		MemoryContextSwitchTo(old_context);
 		MemoryContextReset(portion_context);
 		arena_reset(comparison->arena);
@@ -722,16 +766,15 @@ sis_picture_is_stored(const Process *process)
 
 void
 picture_compare(const Process *process, const char *lea, const char *ssid,
-				const ReconcileOptions *options, StudentNamer name, StudentVisitor visit, void *context)
+				const ReconcileOptions *options, const PictureVisitor *visitor)
 {
 	Comparison	comparison = {0};
 
 	comparison.memory = CurrentMemoryContext;
 	comparison.process = process;
 	comparison.options = options;
-	comparison.name = name;
-	comparison.context = context;
-	if (name != NULL)
+	comparison.visitor = visitor;
+	if (visitor->name != NULL)
 		comparison.named = portion_create(CurrentMemoryContext, 1024, NULL);
 	comparison.directory = options->school_context;
 	comparison.balances = balance_sheet_create(half_of_memory());
@@ -744,6 +787,7 @@ picture_compare(const Process *process, const char *lea, const char *ssid,
 		comparison.picture[SIDE_SIS].kept = tuplestore_begin_heap(false, false, work_mem / 2);
 	read_side(&comparison, SIDE_CALPADS, weigh_row, comparison.picture[SIDE_CALPADS].query, NULL);
 	read_side(&comparison, SIDE_SIS, weigh_row, comparison.picture[SIDE_SIS].query, NULL);
+	visit_schools(&comparison);
 	comparison.differing = portion_create(CurrentMemoryContext, 1024, NULL);
 	balance_sheet_finish(comparison.balances, note_differing, &comparison);
 	if (process->program >= 0)
@@ -752,5 +796,5 @@ picture_compare(const Process *process, const char *lea, const char *ssid,
 		return;
 	if (comparison.stays != NULL)
 		stays_finish(comparison.stays, student_differs, &comparison);
-	visit_differing(&comparison, visit, context);
+	visit_differing(&comparison);
 }

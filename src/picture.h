@@ -7,8 +7,9 @@
  * Both sides are read once.  A student is a sum of row signatures: equal sums
  * on both sides mean equal rows, and nothing is kept of such a student.  The
  * others are visited one after the other.  Rows wait in tuplestores, which
- * spill to disk beyond work_mem, and are taken up in portions, so memory does
- * not grow with the size of the district.
+ * spill to disk beyond work_mem, and are taken up in portions; sums and
+ * portions together stay below calpads.comparison_memory, so memory does not
+ * grow with the size of the district.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,22 +20,29 @@
 
 #include "process.h"
 
-/* Called for each student that differs; all memory is the picture's. */
-typedef void (*StudentVisitor) (void *context, const char *lea, const char *ssid,
-								const Student *student);
+/* Who is told what; all memory is the picture's. */
+typedef struct PictureVisitor
+{
+	void	   *context;
 
-/* Called once for each student whom the SIS reports. */
-typedef void (*StudentNamer) (void *context, const char *lea, const char *ssid);
+	/* Once for each student whom the SIS reports, before all others; may be NULL. */
+	void		(*name) (void *context, const char *lea, const char *ssid);
+
+	/* For each school of which CALPADS holds rows, with the number of those of the current year. */
+	void		(*school) (void *context, const char *lea, const char *school, uint64 current_rows);
+
+	/* For each student that differs. */
+	void		(*student) (void *context, const char *lea, const char *ssid, const Student *student);
+} PictureVisitor;
 
 /*
  * Compares the pictures of the LEA, or of all LEAs that have a baseline when
- * lea is NULL; of one student when ssid is given.  name may be NULL, and is called before
- * visit.  Needs an SPI connection.  Errors: 55000 without a baseline, 42P01 /
- * 42703 when the SIS view is missing or lacks a column.
+ * lea is NULL; of one student when ssid is given.  Needs an SPI connection.
+ * Errors: 55000 without a baseline, 42P01 / 42703 when the SIS view is missing
+ * or lacks a column.
  */
 extern void picture_compare(const Process *process, const char *lea, const char *ssid,
-							const ReconcileOptions *options,
-							StudentNamer name, StudentVisitor visit, void *context);
+							const ReconcileOptions *options, const PictureVisitor *visitor);
 
 /* Names and selection of the schools, for scope and for sentences. */
 typedef struct SchoolDirectory SchoolDirectory;

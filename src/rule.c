@@ -107,8 +107,8 @@ school_year(DayNumber day)
 				month,
 				day_of_month;
 
-	day_to_calendar(school_year_start(day), &year, &month, &day_of_month);
-	return year;
+	day_to_calendar(day, &year, &month, &day_of_month);
+	return month >= 7 ? year : year - 1;
 }
 
 /* Position of the first pair that is not before (first, second). */
