@@ -3778,11 +3778,17 @@ $$;
 COMMENT ON FUNCTION calpads.sis_query(text, text, text, boolean) IS
 	'the query for what the SIS says CALPADS should hold of a process; its keys trimmed, or as the mapping gives them';
 
-CREATE FUNCTION calpads.student_differs(lea text, ssid text, students bigint[]) RETURNS boolean
+CREATE FUNCTION calpads.student_keys(lea text, ssids text[]) RETURNS bigint[]
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'calpads_student_keys';
+COMMENT ON FUNCTION calpads.student_keys(text, text[]) IS
+	'students as the numbers that student_is_among takes; another version of the extension may make other numbers';
+
+CREATE FUNCTION calpads.student_is_among(lea text, ssid text, students bigint[]) RETURNS boolean
 	LANGUAGE c STABLE STRICT PARALLEL SAFE
-	AS 'MODULE_PATHNAME', 'calpads_student_differs';
-COMMENT ON FUNCTION calpads.student_differs(text, text, bigint[]) IS
-	'is the student one of these?  Students are given by hashes that the comparison makes';
+	AS 'MODULE_PATHNAME', 'calpads_student_is_among';
+COMMENT ON FUNCTION calpads.student_is_among(text, text, bigint[]) IS
+	'is the student one of these, given by their numbers?  Reads a large table without a join, whatever the planner believes of it';
 
 -- A real no-show of a student with disabilities takes the start date itself
 -- as exit date of its N470 (SENR0018; spec/senr.md section 6).
@@ -5740,17 +5746,19 @@ AS $$
 $$;
 COMMENT ON FUNCTION calpads.batch_students(bigint) IS 'the SSIDs in the lines of a batch';
 
+CREATE FUNCTION calpads.record_line(VARIADIC fields "any") RETURNS text
+	LANGUAGE c IMMUTABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'calpads_record_line';
+COMMENT ON FUNCTION calpads.record_line("any") IS 'texts and dates as a record line, without CR LF: dates as CCYYMMDD, nulls empty';
+
 CREATE FUNCTION calpads.line_expression(process text) RETURNS text
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT format('array_to_string(ARRAY[%s], ''^'', '''')', string_agg(
-		CASE
-			-- An ODS row is held, whatever the file says it was sent as.
-			WHEN t.attname = 'transaction_type_code' THEN 'NULL'
-			WHEN t.atttypid = 'date'::regtype THEN format('to_char(p.%I, ''YYYYMMDD'')', t.attname)
-			ELSE format('p.%I::text', t.attname)
-		END, ', ' ORDER BY t.attnum))
+	SELECT format('calpads.record_line(%s)', string_agg(
+		-- An ODS row is held, whatever the file says it was sent as.
+		CASE t.attname WHEN 'transaction_type_code' THEN 'NULL::text' ELSE format('p.%I::%s', t.attname, t.atttypid::regtype) END,
+		', ' ORDER BY t.attnum))
 	FROM pg_attribute t
 	WHERE t.attrelid = format('calpads.%s', lower(process))::regclass AND t.attnum > 0 AND NOT t.attisdropped
 $$;
@@ -5827,6 +5835,7 @@ AS $$
 DECLARE
 	batch calpads.batch;
 	begun boolean;
+	students text[];
 BEGIN
 	SELECT b.* INTO batch FROM calpads.batch b WHERE b.batch_id = rehearsal_state.batch_id;
 	SELECT bool_or(f.status = 'Posted') INTO begun
@@ -5835,12 +5844,16 @@ BEGIN
 		RETURN QUERY SELECT s.line_no, s.line FROM calpads.rehearsal_programs(batch, begun) s;
 		RETURN;
 	END IF;
-	RETURN QUERY EXECUTE format('SELECT p.line_no, calpads.line_with_ssid(%s, m.replacement_ssid) FROM calpads.senr_baseline p '
-		'LEFT JOIN calpads.ssid_replacement m ON m.retired_ssid = p.ssid '
-		'WHERE p.load_id = $1 AND (coalesce(m.replacement_ssid, p.ssid) IN (SELECT calpads.batch_students($2))) IS TRUE '
-		'ORDER BY m.retired_ssid IS NULL, p.line_no',
+	students := ARRAY(SELECT calpads.batch_students(batch.batch_id));
+	RETURN QUERY EXECUTE format('SELECT s.line_no, calpads.line_with_ssid(s.line, m.replacement_ssid) FROM ('
+		'SELECT p.line_no, p.ssid, %s AS line FROM calpads.senr_baseline p '
+		'WHERE p.load_id = $1 AND calpads.student_is_among(p.reporting_lea, p.ssid, $2)) AS s '
+		'LEFT JOIN calpads.ssid_replacement m ON m.retired_ssid = s.ssid '
+		'WHERE m.retired_ssid IS NULL OR m.replacement_ssid = ANY ($3) '
+		'ORDER BY m.retired_ssid IS NULL, s.line_no',
 		calpads.line_expression('SENR'))
-		USING batch.load_id, batch.batch_id;
+		USING batch.load_id, calpads.student_keys(batch.lea, students || ARRAY(
+			SELECT m.retired_ssid FROM calpads.ssid_replacement m WHERE m.replacement_ssid = ANY (students))), students;
 	RETURN QUERY
 	SELECT r.line_no, calpads.line_with_ssid(r.line, coalesce(m.replacement_ssid, r.ssid))
 	FROM calpads.batch b
@@ -5865,12 +5878,14 @@ DECLARE
 	batch calpads.batch;
 BEGIN
 	SELECT b.* INTO batch FROM calpads.batch b WHERE b.batch_id = rehearsal_picture.batch_id;
-	RETURN QUERY EXECUTE format('SELECT row_number() OVER (ORDER BY p.ssid COLLATE "C", '
-			'p.%I, p.school_of_attendance COLLATE "C"), %s FROM (%s) p '
-			'WHERE (p.ssid IN (SELECT calpads.batch_students($1))) IS TRUE ORDER BY 1',
+	-- Lines are made before they are sorted: they are shorter than rows.
+	RETURN QUERY EXECUTE format('SELECT row_number() OVER (ORDER BY s.ssid COLLATE "C", s.start_date, '
+			's.school_of_attendance COLLATE "C"), s.line FROM ('
+			'SELECT p.ssid, p.%I AS start_date, p.school_of_attendance, %s AS line '
+			'FROM (%s AND calpads.student_is_among(p.reporting_lea::text, p.ssid::text, $1)) p OFFSET 0) s ORDER BY 1',
 			CASE batch.process WHEN 'SPRG' THEN 'education_program_membership_start_date' ELSE 'enrollment_start_date' END,
 			calpads.line_expression(batch.process), calpads.sis_query(batch.process, batch.lea, NULL))
-		USING batch.batch_id;
+		USING calpads.student_keys(batch.lea, ARRAY(SELECT calpads.batch_students(batch.batch_id)));
 END;
 $$;
 COMMENT ON FUNCTION calpads.rehearsal_picture(bigint) IS

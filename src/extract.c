@@ -10,6 +10,7 @@
 
 #include <sys/stat.h>
 
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -17,8 +18,10 @@
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
 
 #include "compat.h"
+#include "field.h"
 #include "new_file.h"
 #include "query.h"
 
@@ -34,6 +37,53 @@ append_record(StringInfo line, const char *const *values, int count)
 		if (values[field] != NULL)
 			appendStringInfoString(line, values[field]);
 	}
+}
+
+static void
+append_value(StringInfo line, Oid type, Datum value)
+{
+	char		digits[8];
+
+	if (type == DATEOID)
+	{
+		day_to_date8(DatumGetDateADT(value), digits);
+		appendBinaryStringInfo(line, digits, sizeof(digits));
+	}
+	else
+	{
+		text	   *characters = DatumGetTextPP(value);
+
+		appendBinaryStringInfo(line, VARDATA_ANY(characters), VARSIZE_ANY_EXHDR(characters));
+	}
+}
+
+PG_FUNCTION_INFO_V1(calpads_record_line);
+
+/*
+ * calpads.record_line(VARIADIC fields "any") → text: texts and dates as a line
+ * without CR LF; dates as CCYYMMDD, nulls empty.
+ */
+Datum
+calpads_record_line(PG_FUNCTION_ARGS)
+{
+	StringInfoData line;
+
+	initStringInfo(&line);
+	for (int field = 0; field < PG_NARGS(); field++)
+	{
+		Oid			type = get_fn_expr_argtype(fcinfo->flinfo, field);
+
+		if (type != DATEOID && type != TEXTOID)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("field %d of a record is of type %s", field + 1, format_type_be(type)),
+					 errhint("The fields of a record are texts and dates.")));
+		if (field > 0)
+			appendStringInfoCharMacro(&line, '^');
+		if (!PG_ARGISNULL(field))
+			append_value(&line, type, PG_GETARG_DATUM(field));
+	}
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(line.data, line.len));
 }
 
 /* ---- the files of a batch --------------------------------------------------- */

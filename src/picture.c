@@ -601,15 +601,34 @@ note_differing(void *context, uint64 student, uint64 rows)
 	comparison->differing_rows += rows;
 }
 
+PG_FUNCTION_INFO_V1(calpads_student_keys);
+
+/* calpads.student_keys(lea text, ssids text[]) → bigint[]: the numbers that student_is_among takes */
+Datum
+calpads_student_keys(PG_FUNCTION_ARGS)
+{
+	FieldText	lea = datum_text(PG_GETARG_DATUM(0));
+	Datum	   *ssids;
+	bool	   *nulls;
+	int			count;
+	int			found = 0;
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &ssids, &nulls, &count);
+	for (int i = 0; i < count; i++)
+		if (!nulls[i])
+			ssids[found++] = UInt64GetDatum(student_digest(lea, trimmed_text(datum_text(ssids[i]))));
+	PG_RETURN_ARRAYTYPE_P(construct_array(ssids, found, INT8OID, sizeof(int64), true, TYPALIGN_DOUBLE));
+}
+
 /*
- * calpads.student_differs(lea text, ssid text, students bigint[]) → boolean:
+ * calpads.student_is_among(lea text, ssid text, students bigint[]) → boolean:
  * is the student one of these?  Spares the second reading of a table the
  * columns of all other rows.
  */
-PG_FUNCTION_INFO_V1(calpads_student_differs);
+PG_FUNCTION_INFO_V1(calpads_student_is_among);
 
 Datum
-calpads_student_differs(PG_FUNCTION_ARGS)
+calpads_student_is_among(PG_FUNCTION_ARGS)
 {
 	portion_hash *students = fcinfo->flinfo->fn_extra;
 
@@ -654,7 +673,7 @@ differing_keys(Comparison *comparison)
 static void
 read_differing(Comparison *comparison, Side side)
 {
-	const char *query = psprintf("%s AND calpads.student_differs(p.reporting_lea::text, p.ssid::text, $1)",
+	const char *query = psprintf("%s AND calpads.student_is_among(p.reporting_lea::text, p.ssid::text, $1)",
 								 comparison->picture[side].query);
 
 	read_side(comparison, side, put_into_portion, query, differing_keys(comparison));
