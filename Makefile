@@ -57,6 +57,7 @@ OBJS = \
 	src/rehearse.o \
 	src/rehearse_senr.o \
 	src/rehearse_sprg.o \
+	src/row_places.o \
 	src/row_writer.o \
 	src/rule.o \
 	src/rule_beside.o \

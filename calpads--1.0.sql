@@ -3290,10 +3290,10 @@ CREATE FUNCTION calpads.line_with_ssid(line text, ssid text) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT coalesce(regexp_replace(line, '^((?:[^^]*\^){7})[^^]*', '\1' || ssid), line)
+	SELECT regexp_replace(line, '^((?:[^^]*\^){7})[^^]*', '\1' || ssid)
 $$;
 COMMENT ON FUNCTION calpads.line_with_ssid(text, text) IS
-	'a record line with another SSID, the eighth field; null leaves the line as it is';
+	'a record line with another SSID, the eighth field';
 
 -- A record line in the shape of the layout.
 CREATE FUNCTION calpads.senr_record(line text) RETURNS SETOF calpads.senr
@@ -5845,7 +5845,8 @@ BEGIN
 		RETURN;
 	END IF;
 	students := ARRAY(SELECT calpads.batch_students(batch.batch_id));
-	RETURN QUERY EXECUTE format('SELECT s.line_no, calpads.line_with_ssid(s.line, m.replacement_ssid) FROM ('
+	RETURN QUERY EXECUTE format('SELECT s.line_no, CASE WHEN m.replacement_ssid IS NULL THEN s.line '
+		'ELSE calpads.line_with_ssid(s.line, m.replacement_ssid) END FROM ('
 		'SELECT p.line_no, p.ssid, %s AS line FROM calpads.senr_baseline p '
 		'WHERE p.load_id = $1 AND calpads.student_is_among(p.reporting_lea, p.ssid, $2)) AS s '
 		'LEFT JOIN calpads.ssid_replacement m ON m.retired_ssid = s.ssid '
@@ -5855,7 +5856,8 @@ BEGIN
 		USING batch.load_id, calpads.student_keys(batch.lea, students || ARRAY(
 			SELECT m.retired_ssid FROM calpads.ssid_replacement m WHERE m.replacement_ssid = ANY (students))), students;
 	RETURN QUERY
-	SELECT r.line_no, calpads.line_with_ssid(r.line, coalesce(m.replacement_ssid, r.ssid))
+	SELECT r.line_no, CASE WHEN m.replacement_ssid IS NULL THEN r.line
+		ELSE calpads.line_with_ssid(r.line, m.replacement_ssid) END
 	FROM calpads.batch b
 		JOIN calpads.extract_file f ON f.batch_id = b.batch_id AND f.status = 'Posted'
 		JOIN calpads.extract_record r ON r.file_id = f.file_id

@@ -24,6 +24,7 @@
 #include "digest.h"
 #include "picture_columns.h"
 #include "query.h"
+#include "row_places.h"
 #include "stays.h"
 
 /* What a row of a differing student takes, and what comes of it. */
@@ -94,6 +95,7 @@ typedef struct Picture
 	TupleDesc	description;	/* of the query's rows */
 	PictureColumns columns;
 	Tuplestorestate *kept;		/* all rows, where reading them again would cost more; or NULL */
+	RowPlaces  *places;			/* where the rows are, when they are those of a table; or NULL */
 	Tuplestorestate **portions; /* rows of the students that differ */
 } Picture;
 
@@ -401,6 +403,8 @@ weigh_row(Comparison *comparison, Side side, const RowKey *key, TupleTableSlot *
 	if (row_in_scope(comparison, side, key, slot))
 		weight = picture_row_signature(&picture->columns, slot);
 	balance_sheet_add(comparison->balances, key->student, side == SIDE_CALPADS ? weight : -weight);
+	if (picture->places != NULL)
+		row_places_note(picture->places, key->student, slot);
 	if (picture->kept != NULL)
 		tuplestore_puttupleslot(picture->kept, slot);
 }
@@ -445,6 +449,12 @@ receiver_end(DestReceiver *self)
 {
 }
 
+static void
+set_option(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
 /*
  * A mapping view joins many small relations, and often tables that were filled
  * a minute ago: where the planner takes a thousand rows for one, a nested loop
@@ -453,9 +463,8 @@ receiver_end(DestReceiver *self)
 static void
 set_planner(void)
 {
-	(void) set_config_option("enable_nestloop", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-							 true, 0, false);
-	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	set_option("enable_nestloop", "off");
+	set_option("jit", "off");
 }
 
 static void
@@ -649,11 +658,10 @@ calpads_student_is_among(PG_FUNCTION_ARGS)
 														   trimmed_text(datum_text(PG_GETARG_DATUM(1))))) != NULL);
 }
 
-static ParamListInfo
+static Datum
 differing_keys(Comparison *comparison)
 {
 	Datum	   *keys = palloc(Max(1, comparison->differing->members) * sizeof(Datum));
-	ParamListInfo parameters = makeParamList(1);
 	portion_iterator iterator;
 	Portion    *student;
 	int			count = 0;
@@ -661,22 +669,49 @@ differing_keys(Comparison *comparison)
 	portion_start_iterate(comparison->differing, &iterator);
 	while ((student = portion_iterate(comparison->differing, &iterator)) != NULL)
 		keys[count++] = UInt64GetDatum(student->key);
-	parameters->params[0].value =
-		PointerGetDatum(construct_array(keys, count, INT8OID, sizeof(int64), true, TYPALIGN_DOUBLE));
-	parameters->params[0].isnull = false;
-	parameters->params[0].pflags = PARAM_FLAG_CONST;
-	parameters->params[0].ptype = INT8ARRAYOID;
+	return PointerGetDatum(construct_array(keys, count, INT8OID, sizeof(int64), true, TYPALIGN_DOUBLE));
+}
+
+static bool
+is_differing(void *context, uint64 student)
+{
+	return portion_lookup(((Comparison *) context)->differing, student) != NULL;
+}
+
+static ParamListInfo
+one_parameter(Oid type, Datum value)
+{
+	ParamListInfo parameters = makeParamList(1);
+
+	parameters->params[0] = (ParamExternData){value, false, PARAM_FLAG_CONST, type};
 	return parameters;
 }
 
-/* The query once more, for the students that differ. */
+/* The query once more, with a condition that lets few rows through, and the option that the planner needs for it. */
+static void
+read_few(Comparison *comparison, Side side, const char *condition, ParamListInfo parameters,
+		 const char *option, const char *value)
+{
+	int			settings = NewGUCNestLevel();
+
+	set_option(option, value);
+	read_side(comparison, side, put_into_portion, psprintf("%s AND %s", comparison->picture[side].query, condition),
+			  parameters);
+	AtEOXact_GUC(true, settings);
+}
+
+/* The rows at their places, where these are known, or those of the students that differ. */
 static void
 read_differing(Comparison *comparison, Side side)
 {
-	const char *query = psprintf("%s AND calpads.student_is_among(p.reporting_lea::text, p.ssid::text, $1)",
-								 comparison->picture[side].query);
+	RowPlaces  *noted = comparison->picture[side].places;
+	Datum		places = noted == NULL ? (Datum) 0 : row_places_finish(noted, is_differing, comparison);
 
-	read_side(comparison, side, put_into_portion, query, differing_keys(comparison));
+	if (places != (Datum) 0)
+		read_few(comparison, side, "p.ctid = ANY ($1)", one_parameter(TIDARRAYOID, places), "enable_seqscan", "off");
+	else
+		read_few(comparison, side, "calpads.student_is_among(p.reporting_lea::text, p.ssid::text, $1)",
+				 one_parameter(INT8ARRAYOID, differing_keys(comparison)), "parallel_tuple_cost", "0");
 }
 
 /* The rows that were kept. */
@@ -770,17 +805,26 @@ picture_query(const Process *process, const char *call, const char *lea, const c
 	return pstrdup(query);
 }
 
-/*
- * Is the SIS's picture a table, which is cheaply read twice?  A mapping view,
- * or a foreign table, is not.
- */
+/* Is it a table, or a view, or something else that is dear to read twice? */
 static bool
-sis_picture_is_stored(const Process *process)
+is_table(const Process *process, const char *relation)
 {
-	const char *const view[] = {process->layout};
+	const char *const name[] = {process->layout};
 
-	return query_read("SELECT relkind IN ('r', 'm', 'p') FROM pg_class WHERE oid = calpads.sis_view($1)",
-					  1, view) == 1 && query_boolean(0, 1);
+	return query_read(psprintf("SELECT relkind IN ('r', 'm', 'p') FROM pg_class WHERE oid = %s", relation),
+					  1, name) == 1 && query_boolean(0, 1);
+}
+
+static void
+prepare_side(Comparison *comparison, Side side, const char *relation, const char *query)
+{
+	Picture    *picture = &comparison->picture[side];
+
+	picture->query = query;
+	if (is_table(comparison->process, relation))
+		picture->places = row_places_create();
+	else if (side == SIDE_SIS)
+		picture->kept = tuplestore_begin_heap(false, false, work_mem / 2);
 }
 
 void
@@ -799,11 +843,10 @@ picture_compare(const Process *process, const char *lea, const char *ssid,
 	comparison.balances = balance_sheet_create(half_of_memory());
 	comparison.arena = calpads_make_arena();
 	load_marks(&comparison);
-	comparison.picture[SIDE_CALPADS].query = picture_query(process, "calpads.baseline_query($1, $2, $3)", lea, ssid);
-	comparison.picture[SIDE_SIS].query = picture_query(process, "calpads.sis_query($1, $2, $3, trimmed => false)",
-													  lea, ssid);
-	if (!sis_picture_is_stored(process))
-		comparison.picture[SIDE_SIS].kept = tuplestore_begin_heap(false, false, work_mem / 2);
+	prepare_side(&comparison, SIDE_CALPADS, "calpads.picture_relation(upper($1))",
+				 picture_query(process, "calpads.baseline_query($1, $2, $3)", lea, ssid));
+	prepare_side(&comparison, SIDE_SIS, "calpads.sis_view($1)",
+				 picture_query(process, "calpads.sis_query($1, $2, $3, trimmed => false)", lea, ssid));
 	read_side(&comparison, SIDE_CALPADS, weigh_row, comparison.picture[SIDE_CALPADS].query, NULL);
 	read_side(&comparison, SIDE_SIS, weigh_row, comparison.picture[SIDE_SIS].query, NULL);
 	visit_schools(&comparison);
