@@ -4659,6 +4659,7 @@ CREATE FUNCTION calpads.reconcile(
 	IN process text,
 	IN only_lea text,
 	OUT kind text,
+	OUT lea text,
 	OUT file_no integer,
 	OUT category text,
 	OUT transaction_type text,
@@ -4680,25 +4681,9 @@ CREATE FUNCTION calpads.reconcile(
 	OUT key text,
 	OUT after_exit date
 ) RETURNS SETOF record
-	LANGUAGE plpgsql STABLE
+	LANGUAGE c STABLE
 	SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	IF process = 'SPRG' THEN
-		RETURN QUERY
-		SELECT d.kind, d.file_no, d.category, d.transaction_type, d.reason, d.explanation, d.changed,
-			d.school_of_attendance, d.ssid, NULL::date, d.education_program_code, d.membership_start_date,
-			d.local_student_id, d.line, d.rule, d.field, d.value, d.fix, d.problems, d.key, d.after_exit
-		FROM calpads.reconcile_sprg(only_lea) d;
-	ELSE
-		RETURN QUERY
-		SELECT d.kind, d.file_no, d.category, d.transaction_type, d.reason, d.explanation, d.changed,
-			d.school_of_attendance, d.ssid, d.enrollment_start_date, NULL, NULL::date,
-			d.local_student_id, d.line, d.rule, d.field, d.value, d.fix, d.problems, d.key, NULL::date
-		FROM calpads.reconcile_senr(only_lea) d;
-	END IF;
-END;
-$$;
+	AS 'MODULE_PATHNAME', 'calpads_reconcile';
 COMMENT ON FUNCTION calpads.reconcile(text, text) IS
 	'operations, held records and warnings of a process and LEA, in columns that SENR and SPRG share';
 
@@ -5870,7 +5855,7 @@ $$;
 COMMENT ON FUNCTION calpads.rehearsal_state(bigint) IS
 	'lines of what CALPADS held of the batch''s students before the files that are replayed, in their order';
 
-CREATE FUNCTION calpads.rehearsal_picture(batch_id bigint, OUT line_no bigint, OUT line text) RETURNS SETOF record
+CREATE FUNCTION calpads.rehearsal_picture(batch_id bigint) RETURNS SETOF text
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off
@@ -5880,18 +5865,13 @@ DECLARE
 	batch calpads.batch;
 BEGIN
 	SELECT b.* INTO batch FROM calpads.batch b WHERE b.batch_id = rehearsal_picture.batch_id;
-	-- Lines are made before they are sorted: they are shorter than rows.
-	RETURN QUERY EXECUTE format('SELECT row_number() OVER (ORDER BY s.ssid COLLATE "C", s.start_date, '
-			's.school_of_attendance COLLATE "C"), s.line FROM ('
-			'SELECT p.ssid, p.%I AS start_date, p.school_of_attendance, %s AS line '
-			'FROM (%s AND calpads.student_is_among(p.reporting_lea::text, p.ssid::text, $1)) p OFFSET 0) s ORDER BY 1',
-			CASE batch.process WHEN 'SPRG' THEN 'education_program_membership_start_date' ELSE 'enrollment_start_date' END,
+	RETURN QUERY EXECUTE format('SELECT %s FROM (%s AND calpads.student_is_among(p.reporting_lea::text, p.ssid::text, $1)) p',
 			calpads.line_expression(batch.process), calpads.sis_query(batch.process, batch.lea, NULL))
 		USING calpads.student_keys(batch.lea, ARRAY(SELECT calpads.batch_students(batch.batch_id)));
 END;
 $$;
 COMMENT ON FUNCTION calpads.rehearsal_picture(bigint) IS
-	'lines of what the SIS says CALPADS should hold of the batch''s students';
+	'lines of what the SIS says CALPADS should hold of the batch''s students, in any order';
 
 CREATE FUNCTION calpads.replay_batch(
 	batch_id bigint,

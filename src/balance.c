@@ -44,6 +44,7 @@ typedef struct Weight
 
 struct BalanceSheet
 {
+	MemoryContext context;		/* rows are added in shorter ones */
 	balance_hash *balances;
 	uint32		most_students;	/* that the table may hold */
 	Weight		weights[64];
@@ -56,6 +57,7 @@ balance_sheet_create(Size memory)
 {
 	BalanceSheet *sheet = palloc0(sizeof(BalanceSheet));
 
+	sheet->context = CurrentMemoryContext;
 	sheet->balances = balance_create(CurrentMemoryContext, 1024, NULL);
 
 	/* A table has a power of two of places, nine of ten of which are filled. */
@@ -71,9 +73,11 @@ static void
 let_wait(BalanceSheet *sheet, const Weight *weight)
 {
 	BufFile   **file = &sheet->waiting[(weight->student >> 32) % WAITING_FILES];
+	MemoryContext caller = MemoryContextSwitchTo(sheet->context);
 
 	if (*file == NULL)
 		*file = BufFileCreateTemp(false);
+	MemoryContextSwitchTo(caller);
 	BufFileWrite(*file, unconstify(Weight *, weight), sizeof(*weight));
 }
 

@@ -25,7 +25,7 @@
 #include "program_book.h"
 #include "rule_book.h"
 
-/* Columns of calpads.reconcile_senr; those of other processes have the program, and what it waits for, too. */
+/* What a row can say; each function gives those that it has columns for. */
 typedef enum DeltaColumn
 {
 	DELTA_KIND,					/* operation, held, warning, school or student */
@@ -53,6 +53,30 @@ typedef enum DeltaColumn
 	DELTA_COLUMN_COUNT
 } DeltaColumn;
 
+static const char *const column_name[DELTA_COLUMN_COUNT] = {
+	[DELTA_KIND] = "kind",
+	[DELTA_LEA] = "lea",
+	[DELTA_FILE_NO] = "file_no",
+	[DELTA_CATEGORY] = "category",
+	[DELTA_TRANSACTION_TYPE] = "transaction_type",
+	[DELTA_REASON] = "reason",
+	[DELTA_EXPLANATION] = "explanation",
+	[DELTA_CHANGED] = "changed",
+	[DELTA_SCHOOL] = "school_of_attendance",
+	[DELTA_SSID] = "ssid",
+	[DELTA_LOCAL_STUDENT_ID] = "local_student_id",
+	[DELTA_RECORD] = "rec",
+	[DELTA_LINE] = "line",
+	[DELTA_RULE] = "rule",
+	[DELTA_FIELD] = "field",
+	[DELTA_VALUE] = "value",
+	[DELTA_FIX] = "fix",
+	[DELTA_PROBLEMS] = "problems",
+	[DELTA_KEY] = "key",
+	[DELTA_PROGRAM] = "education_program_code",
+	[DELTA_AFTER_EXIT] = "after_exit",
+};
+
 /* The files of one LEA are numbered by themselves. */
 typedef struct LeaPlan
 {
@@ -65,7 +89,8 @@ typedef struct Delta
 {
 	const Process *process;
 	ReconcileOptions options;
-	TupleDesc	record_description; /* the process's type */
+	int			column[DELTA_COLUMN_COUNT]; /* of the result, from 0; -1 = it has none */
+	TupleDesc	record_description; /* the process's type; NULL when no column takes records */
 	Tuplestorestate *pending;	/* rows whose file_no is still shape and place */
 	TupleDesc	pending_description;
 	LeaPlan    *plans;
@@ -173,6 +198,25 @@ changed_datum(const Delta *delta, const Operation *operation)
 /* ---- rows --------------------------------------------------------------------- */
 
 static void
+put_row(Delta *delta, const Datum *values, const bool *nulls)
+{
+	Datum		result[DELTA_COLUMN_COUNT + 1] = {0};
+	bool		is_null[DELTA_COLUMN_COUNT + 1];
+
+	memset(is_null, true, sizeof(is_null));
+	for (int column = 0; column < DELTA_COLUMN_COUNT; column++)
+	{
+		int			place = delta->column[column];
+
+		if (place < 0)
+			continue;
+		result[place] = values[column];
+		is_null[place] = nulls[column];
+	}
+	tuplestore_putvalues(delta->pending, delta->pending_description, result, is_null);
+}
+
+static void
 set_key(const Delta *delta, Datum *values, bool *nulls, const char *lea, const char *ssid,
 		const PictureRow *row)
 {
@@ -208,12 +252,14 @@ put_operation(Delta *delta, const char *lea, const char *ssid, const Operation *
 	set_text(values, nulls, DELTA_REASON, operation_reason_code(operation->reason));
 	set_text(values, nulls, DELTA_EXPLANATION, operation->explanation);
 	values[DELTA_CHANGED] = changed_datum(delta, operation);
-	values[DELTA_RECORD] = record_datum(delta, operation->record);
+	if (delta->record_description != NULL)
+		values[DELTA_RECORD] = record_datum(delta, operation->record);
+	nulls[DELTA_RECORD] = delta->record_description == NULL;
 	values[DELTA_LINE] = PointerGetDatum(cstring_to_text_with_len(line.data, line.len));
-	nulls[DELTA_FILE_NO] = nulls[DELTA_CHANGED] = nulls[DELTA_RECORD] = nulls[DELTA_LINE] = false;
+	nulls[DELTA_FILE_NO] = nulls[DELTA_CHANGED] = nulls[DELTA_LINE] = false;
 	nulls[DELTA_AFTER_EXIT] = !operation->follows_exit;
 	values[DELTA_AFTER_EXIT] = DateADTGetDatum(operation->exit_day);
-	tuplestore_putvalues(delta->pending, delta->pending_description, values, nulls);
+	put_row(delta, values, nulls);
 }
 
 static void
@@ -233,7 +279,7 @@ put_findings(Delta *delta, const char *kind, const char *lea, const char *ssid, 
 		set_text(values, nulls, DELTA_EXPLANATION, finding->explanation);
 		set_text(values, nulls, DELTA_FIX, finding->fix);
 		set_text(values, nulls, DELTA_PROBLEMS, finding->row->problems);
-		tuplestore_putvalues(delta->pending, delta->pending_description, values, nulls);
+		put_row(delta, values, nulls);
 	}
 }
 
@@ -249,7 +295,7 @@ put_student(void *context, const char *lea, const char *ssid)
 	set_text(values, nulls, DELTA_KIND, "student");
 	set_text(values, nulls, DELTA_LEA, lea);
 	set_text(values, nulls, DELTA_SSID, ssid);
-	tuplestore_putvalues(delta->pending, delta->pending_description, values, nulls);
+	put_row(delta, values, nulls);
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(delta->student_context);
 }
@@ -267,7 +313,7 @@ put_school(void *context, const char *lea, const char *school, uint64 current_ro
 	set_text(values, nulls, DELTA_LEA, lea);
 	set_text(values, nulls, DELTA_SCHOOL, school);
 	set_text(values, nulls, DELTA_VALUE, psprintf(UINT64_FORMAT, current_rows));
-	tuplestore_putvalues(delta->pending, delta->pending_description, values, nulls);
+	put_row(delta, values, nulls);
 }
 
 static void
@@ -296,6 +342,7 @@ static void
 put_numbered(Delta *delta, ReturnSetInfo *result)
 {
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(delta->pending_description, &TTSOpsMinimalTuple);
+	int			file_no = delta->column[DELTA_FILE_NO];
 
 	for (LeaPlan *plan = delta->plans; plan != NULL; plan = plan->next)
 		wave_plan_finish(plan->plan);
@@ -303,12 +350,12 @@ put_numbered(Delta *delta, ReturnSetInfo *result)
 	{
 		CHECK_FOR_INTERRUPTS();
 		slot_getallattrs(slot);
-		if (!slot->tts_isnull[DELTA_FILE_NO])
+		if (!slot->tts_isnull[file_no])
 		{
-			int			place = DatumGetInt32(slot->tts_values[DELTA_FILE_NO]);
-			char	   *lea = TextDatumGetCString(slot->tts_values[DELTA_LEA]);
+			int			place = DatumGetInt32(slot->tts_values[file_no]);
+			char	   *lea = TextDatumGetCString(slot->tts_values[delta->column[DELTA_LEA]]);
 
-			slot->tts_values[DELTA_FILE_NO] =
+			slot->tts_values[file_no] =
 				Int32GetDatum(wave_file_number(plan_of(delta, lea), place >> 8, place & 0xFF));
 			pfree(lea);
 		}
@@ -336,12 +383,25 @@ set_options(const Process *process, ReconcileOptions *options)
 }
 
 static void
-reconcile(FunctionCallInfo fcinfo, const Process *process)
+find_columns(Delta *delta, TupleDesc description)
+{
+	for (int column = 0; column < DELTA_COLUMN_COUNT; column++)
+	{
+		const char *name = column_name[column];
+
+		if (column == DELTA_START_DATE)
+			name = delta->process->program >= 0 ? "membership_start_date" : "enrollment_start_date";
+		delta->column[column] = SPI_fnumber(description, name) - 1;
+	}
+	if (delta->column[DELTA_RECORD] >= 0)
+		delta->record_description =
+			lookup_rowtype_tupdesc(TupleDescAttr(description, delta->column[DELTA_RECORD])->atttypid, -1);
+}
+
+static void
+reconcile(FunctionCallInfo fcinfo, const Process *process, const char *lea, const char *ssid, bool with_students)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	const char *lea = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
-	const char *ssid = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
-	bool		with_students = PG_NARGS() > 2 && !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
 	MemoryContext context = CurrentMemoryContext;
 	Delta		delta = {0};
 	PictureVisitor visitor = {&delta, with_students ? put_student : NULL, put_school, visit_student};
@@ -350,8 +410,7 @@ reconcile(FunctionCallInfo fcinfo, const Process *process)
 	delta.process = process;
 	delta.pending = tuplestore_begin_heap(false, false, work_mem / 4);
 	delta.pending_description = result->setDesc;
-	delta.record_description =
-		lookup_rowtype_tupdesc(TupleDescAttr(result->setDesc, DELTA_RECORD)->atttypid, -1);
+	find_columns(&delta, result->setDesc);
 	delta.call_context = context;
 	delta.student_context = AllocSetContextCreate(context, "calpads student", ALLOCSET_DEFAULT_SIZES);
 	delta.arena = calpads_make_arena();
@@ -363,8 +422,15 @@ reconcile(FunctionCallInfo fcinfo, const Process *process)
 	SPI_finish();
 
 	put_numbered(&delta, result);
-	ReleaseTupleDesc(delta.record_description);
+	if (delta.record_description != NULL)
+		ReleaseTupleDesc(delta.record_description);
 	tuplestore_end(delta.pending);
+}
+
+static const char *
+text_argument(FunctionCallInfo fcinfo, int argument)
+{
+	return PG_ARGISNULL(argument) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(argument));
 }
 
 PG_FUNCTION_INFO_V1(calpads_reconcile_senr);
@@ -379,7 +445,8 @@ PG_FUNCTION_INFO_V1(calpads_reconcile_senr);
 Datum
 calpads_reconcile_senr(PG_FUNCTION_ARGS)
 {
-	reconcile(fcinfo, &senr_process);
+	reconcile(fcinfo, &senr_process, text_argument(fcinfo, 0), text_argument(fcinfo, 1),
+			  !PG_ARGISNULL(2) && PG_GETARG_BOOL(2));
 	return (Datum) 0;
 }
 
@@ -389,6 +456,19 @@ PG_FUNCTION_INFO_V1(calpads_reconcile_sprg);
 Datum
 calpads_reconcile_sprg(PG_FUNCTION_ARGS)
 {
-	reconcile(fcinfo, &sprg_process);
+	reconcile(fcinfo, &sprg_process, text_argument(fcinfo, 0), text_argument(fcinfo, 1), false);
+	return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(calpads_reconcile);
+
+/* calpads.reconcile(process text, lea text) → setof record: the same for either of them, without the records */
+Datum
+calpads_reconcile(PG_FUNCTION_ARGS)
+{
+	const char *process = text_argument(fcinfo, 0);
+
+	reconcile(fcinfo, process != NULL && strcmp(process, sprg_process.name) == 0 ? &sprg_process : &senr_process,
+			  text_argument(fcinfo, 1), NULL, false);
 	return (Datum) 0;
 }

@@ -827,6 +827,16 @@ prepare_side(Comparison *comparison, Side side, const char *relation, const char
 		picture->kept = tuplestore_begin_heap(false, false, work_mem / 2);
 }
 
+/* Nobody needs the rows again. */
+static void
+drop_side(Picture *picture)
+{
+	if (picture->places != NULL)
+		row_places_end(picture->places);
+	if (picture->kept != NULL)
+		tuplestore_end(picture->kept);
+}
+
 void
 picture_compare(const Process *process, const char *lea, const char *ssid,
 				const ReconcileOptions *options, const PictureVisitor *visitor)
@@ -855,7 +865,11 @@ picture_compare(const Process *process, const char *lea, const char *ssid,
 	if (process->program >= 0)
 		comparison.stays = stays_begin(lea, ssid, add_differing, student_differs, &comparison);
 	if (comparison.differing->members == 0)
+	{
+		drop_side(&comparison.picture[SIDE_CALPADS]);
+		drop_side(&comparison.picture[SIDE_SIS]);
 		return;
+	}
 	if (comparison.stays != NULL)
 		stays_finish(comparison.stays, student_differs, &comparison);
 	visit_differing(&comparison);

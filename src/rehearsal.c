@@ -349,7 +349,7 @@ replay_batch(Replay *replay)
 			  replay->batch_id, take);
 	for (uint64 file = 0; file < replay->file_count; file++)
 		replay_file(replay, &replay->files[file]);
-	each_line(rehearsal, "SELECT line_no, line FROM calpads.rehearsal_picture($1::bigint)",
+	each_line(rehearsal, "SELECT 0::bigint, line FROM calpads.rehearsal_picture($1::bigint) AS line",
 			  replay->batch_id, expect);
 	for (const Difference *difference = rehearsal_differences(rehearsal); difference != NULL;
 		 difference = difference->next)

@@ -588,17 +588,35 @@ typedef struct DifferenceList
 	Difference **end;
 } DifferenceList;
 
+/* The latest row first, and those of one day in an order that does not change. */
+static bool
+comes_before(const ReplayedProcess *process, const Row *a, const Row *b)
+{
+	if (a->start != b->start)
+		return a->start > b->start;
+	for (int field = 0; field < process->field_count; field++)
+	{
+		int			order = strcmp(text_of(a, field), text_of(b, field));
+
+		if (order != 0)
+			return order > 0;
+	}
+	return false;
+}
+
 void
 rehearsal_expect(Rehearsal *rehearsal, const char *line)
 {
 	Row		   *row = read_row(rehearsal, line);
-	StudentState *student;
+	Row		  **place;
 
 	if (row == NULL || !belongs_to_student(rehearsal->process, row))
 		return;
-	student = student_of(rehearsal, text_of(row, rehearsal->process->ssid));
-	row->next = student->expected;
-	student->expected = row;
+	place = &student_of(rehearsal, text_of(row, rehearsal->process->ssid))->expected;
+	while (*place != NULL && comes_before(rehearsal->process, *place, row))
+		place = &(*place)->next;
+	row->next = *place;
+	*place = row;
 }
 
 static void

@@ -16,6 +16,9 @@
 /* A row by its place costs as much as so many rows of a whole table. */
 #define ROWS_PER_PLACE 8
 
+/* So many are named in one query. */
+#define MOST_PLACES 1000000
+
 typedef struct Place
 {
 	uint64		student;
@@ -24,7 +27,8 @@ typedef struct Place
 
 struct RowPlaces
 {
-	BufFile    *file;
+	MemoryContext context;		/* rows are noted in shorter ones */
+	BufFile    *file;			/* NULL as long as the latest are all */
 	uint64		count;
 	bool		complete;
 	Place		latest[512];	/* not in the file yet */
@@ -36,7 +40,7 @@ row_places_create(void)
 {
 	RowPlaces  *places = palloc0(sizeof(RowPlaces));
 
-	places->file = BufFileCreateTemp(false);
+	places->context = CurrentMemoryContext;
 	places->complete = true;
 	return places;
 }
@@ -44,6 +48,11 @@ row_places_create(void)
 static void
 write_latest(RowPlaces *places)
 {
+	MemoryContext caller = MemoryContextSwitchTo(places->context);
+
+	if (places->file == NULL)
+		places->file = BufFileCreateTemp(false);
+	MemoryContextSwitchTo(caller);
 	BufFileWrite(places->file, places->latest, places->latest_count * sizeof(Place));
 	places->latest_count = 0;
 }
@@ -64,46 +73,75 @@ row_places_note(RowPlaces *places, uint64 student, const TupleTableSlot *slot)
 		write_latest(places);
 }
 
-/* Fills the list, which has room for so many; gives the number, or -1 when there are more. */
-static int
-pick(RowPlaces *places, StudentPicker wanted, void *context, Datum *list, ItemPointerData *tids, int most)
+/* Places that are wanted; there is room for so many. */
+typedef struct PickedPlaces
 {
-	int			picked = 0;
+	StudentPicker wanted;
+	void	   *context;
+	ItemPointerData *tids;
+	uint64		count;
+	uint64		most;
+} PickedPlaces;
+
+/* false when there is no room. */
+static bool
+pick(PickedPlaces *picked, const Place *place)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (!picked->wanted(picked->context, place->student))
+		return true;
+	if (picked->count == picked->most)
+		return false;
+	picked->tids[picked->count++] = place->tid;
+	return true;
+}
+
+static bool
+pick_all(const RowPlaces *places, PickedPlaces *picked)
+{
 	Place		place;
 
-	if (BufFileSeek(places->file, 0, 0, SEEK_SET) != 0)
+	if (places->file != NULL && BufFileSeek(places->file, 0, 0, SEEK_SET) != 0)
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not rewind a temporary file: %m")));
-	while (BufFileRead(places->file, &place, sizeof(place)) == sizeof(place))
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (!wanted(context, place.student))
-			continue;
-		if (picked == most)
-			return -1;
-		tids[picked] = place.tid;
-		list[picked] = PointerGetDatum(&tids[picked]);
-		picked++;
-	}
-	return picked;
+	while (places->file != NULL && BufFileRead(places->file, &place, sizeof(place)) == sizeof(place))
+		if (!pick(picked, &place))
+			return false;
+	for (int i = 0; i < places->latest_count; i++)
+		if (!pick(picked, &places->latest[i]))
+			return false;
+	return true;
+}
+
+static Datum
+tid_array(ItemPointerData *tids, uint64 count)
+{
+	Datum	   *elements = palloc(Max(1, count) * sizeof(Datum));
+
+	for (uint64 i = 0; i < count; i++)
+		elements[i] = PointerGetDatum(&tids[i]);
+	return PointerGetDatum(construct_array(elements, (int) count, TIDOID, sizeof(ItemPointerData), false,
+										   TYPALIGN_SHORT));
 }
 
 Datum
 row_places_finish(RowPlaces *places, StudentPicker wanted, void *context)
 {
-	int			most = (int) Min(places->count / ROWS_PER_PLACE, 1000000);
-	int			picked = -1;
-	Datum	   *list = palloc(most * sizeof(Datum) + 1);
-	ItemPointerData *tids = palloc(most * sizeof(ItemPointerData) + 1);
+	PickedPlaces picked = {wanted, context, NULL, 0, Min(places->count / ROWS_PER_PLACE, MOST_PLACES)};
+	Datum		array = (Datum) 0;
 
-	if (places->complete)
-	{
-		write_latest(places);
-		picked = pick(places, wanted, context, list, tids, most);
-	}
-	BufFileClose(places->file);
+	picked.tids = palloc(Max(1, picked.most) * sizeof(ItemPointerData));
+	if (places->complete && pick_all(places, &picked))
+		array = tid_array(picked.tids, picked.count);
+	row_places_end(places);
+	return array;
+}
+
+void
+row_places_end(RowPlaces *places)
+{
+	if (places->file != NULL)
+		BufFileClose(places->file);
 	pfree(places);
-	return picked < 0 ? (Datum) 0 :
-		PointerGetDatum(construct_array(list, picked, TIDOID, sizeof(ItemPointerData), false, TYPALIGN_SHORT));
 }

@@ -33,4 +33,7 @@ typedef bool (*StudentPicker) (void *context, uint64 student);
  */
 extern Datum row_places_finish(RowPlaces *places, StudentPicker wanted, void *context);
 
+/* The end of places that nobody asks for. */
+extern void row_places_end(RowPlaces *places);
+
 #endif							/* CALPADS_ROW_PLACES_H */

@@ -8,6 +8,7 @@
 #include "row_writer.h"
 
 #include "access/heapam.h"
+#include "access/hio.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
@@ -17,6 +18,7 @@
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -38,6 +40,7 @@ typedef struct RowBatch
 	TupleTableSlot *rows[BATCH_ROWS];	/* made when they are first needed */
 	int			count;
 	Size		bytes;
+	uint64		bytes_written;	/* of the batches before */
 } RowBatch;
 
 /* ---- opening ------------------------------------------------------------ */
@@ -77,6 +80,21 @@ check_plain_table(Relation relation)
 				 errhint("Drop what was added to the table.")));
 }
 
+/*
+ * What is loaded is read a moment later, so it stays in the server's cache as
+ * long as it is small beside it.  From a quarter on, as in a scan of a table, a
+ * ring of few buffers keeps it from pushing everything else out.
+ */
+static void
+choose_buffers(RowBatch *batch)
+{
+	MemoryContext caller = MemoryContextSwitchTo(batch->context);
+
+	if (batch->bulk_insert->strategy == NULL && batch->bytes_written > (uint64) NBuffers / 4 * BLCKSZ)
+		batch->bulk_insert->strategy = GetAccessStrategy(BAS_BULKWRITE);
+	MemoryContextSwitchTo(caller);
+}
+
 static RowBatch *
 make_batch(void)
 {
@@ -84,6 +102,8 @@ make_batch(void)
 
 	batch->command = GetCurrentCommandId(true);
 	batch->bulk_insert = GetBulkInsertState();
+	FreeAccessStrategy(batch->bulk_insert->strategy);
+	batch->bulk_insert->strategy = NULL;
 	batch->context = CurrentMemoryContext;
 	batch->write_context = AllocSetContextCreate(CurrentMemoryContext, "calpads batch of rows",
 												 ALLOCSET_DEFAULT_SIZES);
@@ -139,6 +159,7 @@ write_batch(RowWriter *writer)
 	RowBatch   *batch = writer->batch;
 	MemoryContext caller = MemoryContextSwitchTo(batch->write_context);
 
+	choose_buffers(batch);
 	table_multi_insert(writer->relation, batch->rows, batch->count, batch->command, 0,
 					   batch->bulk_insert);
 	MemoryContextSwitchTo(caller);
@@ -146,6 +167,7 @@ write_batch(RowWriter *writer)
 
 	for (int i = 0; i < batch->count; i++)
 		ExecClearTuple(batch->rows[i]);
+	batch->bytes_written += batch->bytes;
 	batch->count = 0;
 	batch->bytes = 0;
 }
