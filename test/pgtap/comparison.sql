@@ -1,0 +1,79 @@
+-- The comparison comes to the same, however its pictures are stored and
+-- however little memory it has.
+
+BEGIN;
+SELECT plan(14);
+SET LOCAL client_min_messages = warning;
+SET LOCAL calpads.today = '2025-11-14';
+SET LOCAL calpads.removal_limit_percent = 100;
+
+CREATE TEMPORARY TABLE file AS SELECT calpads.create_sample_district(3000) AS content;
+SELECT rows_loaded > 5000 AS is_large FROM file, calpads.load_ods('SENR', 'ods.txt', content) \gset
+SELECT ok(:'is_large', 'the district has more students than the least memory holds');
+
+CREATE FUNCTION pg_temp.difference() RETURNS text LANGUAGE sql AS $$
+	SELECT count(*) || ' ' || md5(string_agg(r.kind || concat_ws('^', r.file_no, r.key, r.reason, r.line, r.rule, r.value), E'\n'
+		ORDER BY r.kind, r.key, r.reason, r.line, r.rule, r.school_of_attendance))
+	FROM calpads.reconcile_senr(NULL) r
+$$;
+CREATE TEMPORARY TABLE expected AS SELECT pg_temp.difference() AS difference;
+SELECT cmp_ok(split_part(difference, ' ', 1)::integer, '>', 100, 'and differs from what CALPADS holds') FROM expected;
+
+CREATE FUNCTION pg_temp.with_memory(memory text, what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('calpads.comparison_memory', memory, true);
+	RETURN NEXT is(pg_temp.difference(), (SELECT e.difference FROM expected e), format('%s, %s', what, memory));
+	SET LOCAL calpads.comparison_memory TO DEFAULT;
+END;
+$$;
+SELECT pg_temp.with_memory('64kB', 'a mapping view');
+
+-- A district's own table: read as it is, and its rows fetched again by their places.
+ALTER VIEW sis.senr RENAME TO senr_mapping;
+CREATE TABLE sis.senr OF calpads.senr;
+INSERT INTO sis.senr
+SELECT record_type_code, transaction_type_code, local_record_id, reporting_lea, school_of_attendance,
+	school_of_attendance_nps, academic_year_id, ssid, local_student_id, student_legal_first_name,
+	student_legal_middle_name, student_legal_last_name, student_legal_name_suffix_code, student_alias_first_name,
+	student_alias_middle_name, student_alias_last_name, student_birth_date, student_gender_code, student_birth_city,
+	student_birth_state_province_code, student_birth_country_code, enrollment_start_date, enrollment_status_code,
+	grade_level_code, enrollment_exit_date, student_exit_reason_code, student_school_completion_status,
+	expected_receiver_school_of_attendance, student_met_all_uc_csu_requirements_indicator, student_school_transfer_code,
+	district_of_geographic_residence_code, student_golden_state_seal_merit_diploma_indicator,
+	student_seal_of_biliteracy_indicator, adult_age_students_with_disabilities_in_transition_status,
+	graduation_exemption_indicator
+FROM sis.senr_mapping
+ORDER BY hashtext(ssid);
+SELECT ok(calpads.is_plain_picture('SENR', 'sis.senr'), 'a table of the layout''s columns is read as it is');
+SELECT pg_temp.with_memory('64MB', 'a table');
+SELECT pg_temp.with_memory('64kB', 'a table');
+
+ALTER TABLE sis.senr RENAME TO senr_rows;
+CREATE TABLE sis.senr (other integer, LIKE sis.senr_rows) PARTITION BY HASH (ssid);
+CREATE TABLE sis.senr_0 PARTITION OF sis.senr FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE sis.senr_1 PARTITION OF sis.senr FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+INSERT INTO sis.senr SELECT 1, s.* FROM sis.senr_rows s;
+SELECT ok(calpads.is_plain_picture('SENR', 'sis.senr'), 'so is a table with partitions and a column more');
+SELECT pg_temp.with_memory('64MB', 'a table with partitions');
+
+-- Other types are brought into those of the layout.
+ALTER TABLE sis.senr ALTER grade_level_code TYPE varchar(2), ALTER enrollment_exit_date TYPE timestamp,
+	ALTER reporting_lea TYPE char(9);
+SELECT ok(NOT calpads.is_plain_picture('SENR', 'sis.senr'), 'a table of other types is not read as it is');
+SELECT pg_temp.with_memory('64MB', 'a table of other types');
+DROP TABLE sis.senr;
+CREATE MATERIALIZED VIEW sis.senr AS SELECT * FROM sis.senr_rows;
+SELECT pg_temp.with_memory('64MB', 'a materialized view');
+DROP MATERIALIZED VIEW sis.senr;
+
+-- Everybody differs: more rows than places would fetch quickly.
+ALTER TABLE sis.senr_rows RENAME TO senr;
+UPDATE sis.senr SET grade_level_code = CASE grade_level_code WHEN '05' THEN '04' ELSE '05' END;
+UPDATE expected SET difference = pg_temp.difference();
+SELECT cmp_ok(split_part(difference, ' ', 1)::integer, '>', 3000, 'when everybody differs') FROM expected;
+SELECT pg_temp.with_memory('64kB', 'a table of which every row differs');
+
+SELECT throws_ok('SET LOCAL calpads.comparison_memory = 1', '22023', NULL, 'some memory it must have');
+
+SELECT * FROM finish();
+ROLLBACK;
