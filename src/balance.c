@@ -53,18 +53,18 @@ struct BalanceSheet
 };
 
 BalanceSheet *
-balance_sheet_create(Size memory)
+balance_sheet_create(Size memory, uint64 students)
 {
 	BalanceSheet *sheet = palloc0(sizeof(BalanceSheet));
 
 	sheet->context = CurrentMemoryContext;
-	sheet->balances = balance_create(CurrentMemoryContext, 1024, NULL);
 
 	/* A table has a power of two of places, nine of ten of which are filled. */
 	sheet->most_students = 1024;
 	while (sheet->most_students < UINT32_MAX / 4 && (Size) sheet->most_students * 2 * sizeof(Balance) <= memory)
 		sheet->most_students *= 2;
 	sheet->most_students = sheet->most_students / 10 * 9;
+	sheet->balances = balance_create(CurrentMemoryContext, (uint32) Min(students, sheet->most_students), NULL);
 	return sheet;
 }
 

@@ -16,8 +16,8 @@
 
 typedef struct BalanceSheet BalanceSheet;
 
-/* An empty sheet whose table takes at most so many bytes. */
-extern BalanceSheet *balance_sheet_create(Size memory);
+/* An empty sheet whose table takes at most so many bytes; so many students are expected. */
+extern BalanceSheet *balance_sheet_create(Size memory, uint64 students);
 
 /* One row of the student weighs so much. */
 extern void balance_sheet_add(BalanceSheet *sheet, uint64 student, uint64 weight);
