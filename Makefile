@@ -6,7 +6,7 @@
 #   make test            deps, builds, and every test, in a private cluster
 #   make demo            deps, install, and one real case, shown step by step
 #   make bench           deps, install, and how fast it is, beside plain SQL
-#                        (BENCH_ROWS=1000000 BENCH_PAIRS=5)
+#                        (BENCH_ROWS="100000 1000000" BENCH_PAIRS=5)
 #
 # The last four start from a machine without PostgreSQL, so PGXS is included
 # only where it is found.

@@ -6,7 +6,6 @@
 CREATE FUNCTION bench.path(name text) RETURNS text LANGUAGE sql AS $$
 	SELECT current_setting('bench.directory') || '/' || name
 $$;
-SET bench.directory = :'directory';
 SET bench.rows = :rows;
 
 SELECT count(*) AS objects FROM calpads.create_sis_schema() \gset

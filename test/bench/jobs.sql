@@ -1,5 +1,7 @@
 -- The jobs, and each side of them: what to do before, what is measured, and a
--- query for what the side came to.  Place 0 is the extension.
+-- query for what the side came to.  Place 0 is the extension.  A side with a
+-- program is not the server's: the program reads these three, measures by
+-- itself, and prints the seconds and what it came to.
 
 CREATE TABLE bench.side (
 	ordinal integer GENERATED ALWAYS AS IDENTITY,
@@ -9,6 +11,7 @@ CREATE TABLE bench.side (
 	prepare text,
 	work text,
 	evidence text,
+	program text,
 	PRIMARY KEY (job, place)
 );
 
@@ -81,20 +84,32 @@ CREATE FUNCTION bench.pipeline(columns text, casts text) RETURNS text LANGUAGE s
 $$;
 
 -- Only which key differs and how: no grouping by student, no order, no rules.
-CREATE FUNCTION bench.full_join(ods text, compared_ods text, compared_sis text) RETURNS text LANGUAGE sql AS $$
-	SELECT format('SET LOCAL work_mem = ''256MB''; INSERT INTO bench.difference '
-		'SELECT CASE WHEN o.ssid IS NULL THEN ''new'' WHEN s.ssid IS NULL THEN ''gone'' ELSE ''changed'' END, '
-		'coalesce(s.school_of_attendance, o.school_of_attendance), coalesce(s.ssid, o.ssid), '
-		'coalesce(s.enrollment_start_date, o.enrollment_start_date) '
-		'FROM %s o FULL JOIN sis.senr s ON s.ssid = o.ssid AND s.school_of_attendance = o.school_of_attendance '
+CREATE FUNCTION bench.differing_keys(ods text, sis text, compared_ods text, compared_sis text) RETURNS text LANGUAGE sql AS $$
+	SELECT format('SELECT CASE WHEN o.ssid IS NULL THEN ''new'' WHEN s.ssid IS NULL THEN ''gone'' ELSE ''changed'' END AS kind, '
+		'coalesce(s.school_of_attendance, o.school_of_attendance) AS school_of_attendance, coalesce(s.ssid, o.ssid) AS ssid, '
+		'coalesce(s.enrollment_start_date, o.enrollment_start_date) AS enrollment_start_date '
+		'FROM %s o FULL JOIN %s s ON s.ssid = o.ssid AND s.school_of_attendance = o.school_of_attendance '
 		'AND s.enrollment_start_date = o.enrollment_start_date '
-		'WHERE o.ssid IS NULL OR s.ssid IS NULL OR (%s) IS DISTINCT FROM (%s);', ods, compared_ods, compared_sis)
+		'WHERE o.ssid IS NULL OR s.ssid IS NULL OR (%s) IS DISTINCT FROM (%s)', ods, sis, compared_ods, compared_sis)
 $$;
 
-CREATE FUNCTION bench.row_evidence(relation text) RETURNS text LANGUAGE sql AS $$
-	SELECT format('SELECT count(*) || '' rows, '' || sum(hashtextextended(concat_ws(''^'', school_of_attendance, ssid, '
-		'student_legal_last_name, student_birth_date, enrollment_start_date, enrollment_exit_date, grade_level_code), 0)) '
-		'FROM %s', relation)
+CREATE FUNCTION bench.full_join(ods text, compared_ods text, compared_sis text) RETURNS text LANGUAGE sql AS $$
+	SELECT 'SET LOCAL work_mem = ''256MB''; INSERT INTO bench.difference '
+		|| bench.differing_keys(ods, 'sis.senr', compared_ods, compared_sis) || ';'
+$$;
+
+-- What a side came to, in words that DuckDB has too, but for a number that is
+-- written in hexadecimal digits.
+CREATE FUNCTION bench.row_evidence(rows text, hexadecimal text DEFAULT '(''x'' || %s)::bit(32)::bigint')
+	RETURNS text LANGUAGE sql AS $$
+	SELECT format('SELECT count(*) || '' rows, '' || sum(%s) FROM %s',
+		format(hexadecimal, 'substr(md5(concat_ws(''^'', school_of_attendance, ssid, student_legal_last_name, student_birth_date, '
+			'enrollment_start_date, enrollment_exit_date, grade_level_code)), 1, 8)'), rows)
+$$;
+
+CREATE FUNCTION bench.key_evidence(relation text) RETURNS text LANGUAGE sql AS $$
+	SELECT format('SELECT count(*) || '' keys, '' || md5(string_agg(k.key, '','' ORDER BY k.key)) '
+		'FROM (SELECT concat_ws(''^'', ssid, school_of_attendance, enrollment_start_date) AS key FROM %s) AS k', relation)
 $$;
 
 -- ---- LOAD ----------------------------------------------------------------------
@@ -116,8 +131,7 @@ INSERT INTO bench.side (job, place, name, prepare, work, evidence) VALUES
 
 INSERT INTO bench.side (job, place, name, prepare, work, evidence)
 SELECT 'DELTA', s.place, s.name, s.prepare, s.work,
-	'SELECT count(*) || '' keys, '' || md5(string_agg(DISTINCT concat_ws(''^'', ssid, school_of_attendance, enrollment_start_date), '
-	''','')) FROM bench.difference'
+	bench.key_evidence('bench.difference')
 FROM (VALUES
 	(0, 'reconcile_senr',
 		format('CALL bench.clear(); SELECT calpads.load_ods(''SENR'', %L); ANALYZE calpads.senr_baseline', bench.path('clean.txt')),
