@@ -7,8 +7,10 @@
 #   make demo            deps, install, and one real case, shown step by step
 #   make bench           deps, install, and how fast it is, beside plain SQL
 #                        (BENCH_ROWS="100000 1000000" BENCH_PAIRS=5)
+#   make bench-state     the same start, and a whole state in one database
+#                        (BENCH_STUDENTS=6000000 BENCH_LEAS=40)
 #
-# The last four start from a machine without PostgreSQL, so PGXS is included
+# The last five start from a machine without PostgreSQL, so PGXS is included
 # only where it is found.
 
 EXTENSION = calpads
@@ -120,7 +122,7 @@ ISOLATION_OPTS = --inputdir=test --load-extension=calpads
 PG_CONFIG ?= pg_config
 PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
 .DEFAULT_GOAL := all
-.PHONY: deps test demo bench
+.PHONY: deps test demo bench bench-state
 
 deps:
 	@test/deps
@@ -133,6 +135,9 @@ demo:
 
 bench:
 	@test/bench/run
+
+bench-state:
+	@test/bench/run state
 
 ifneq ($(PGXS),)
 include $(PGXS)
