@@ -157,15 +157,15 @@ ORDER BY r.rows_read DESC;
 
 DO $$
 BEGIN
-	IF (SELECT array_agg(b.lea ORDER BY b.lea) FROM calpads.batch b) IS DISTINCT FROM (
-			SELECT array_agg(l.lea ORDER BY l.lea) FROM bench.lea l) THEN
-		RAISE EXCEPTION 'there is not one batch for each LEA';
+	IF (SELECT l.operations FROM bench.left_over l) <> 0 THEN
+		RAISE EXCEPTION '% operations after all files were posted', (SELECT l.operations FROM bench.left_over l);
 	END IF;
 	IF EXISTS (SELECT FROM calpads.extract_file f WHERE f.status <> 'Posted') THEN
 		RAISE EXCEPTION 'files are not posted';
 	END IF;
-	IF (SELECT l.operations FROM bench.left_over l) <> 0 THEN
-		RAISE EXCEPTION '% operations after all files were posted', (SELECT l.operations FROM bench.left_over l);
+	IF (SELECT array_agg(b.lea ORDER BY b.lea) FROM calpads.batch b) IS DISTINCT FROM (
+			SELECT array_agg(l.lea ORDER BY l.lea) FROM bench.lea l) THEN
+		RAISE EXCEPTION 'there is not just one batch for each LEA';
 	END IF;
 END;
 $$;
