@@ -1811,15 +1811,15 @@ COMMENT ON COLUMN calpads.school_selection.selected IS 'true: reported';
 CREATE TABLE calpads.sis_view (
 	schema_name text COLLATE "C" NOT NULL,
 	view_name text COLLATE "C" NOT NULL,
-	definition_hash text NOT NULL,
+	definition text NOT NULL,
 	PRIMARY KEY (schema_name, view_name)
 );
 SELECT pg_catalog.pg_extension_config_dump('calpads.sis_view', '');
 COMMENT ON TABLE calpads.sis_view IS
-	'mapping views made by create_sis_schema() and refresh_sis_views(); by the hash these see whether a view was changed by hand';
+	'mapping views made by create_sis_schema() and refresh_sis_views(); by the definition these see whether a view was changed by hand';
 COMMENT ON COLUMN calpads.sis_view.schema_name IS 'schema of the view';
 COMMENT ON COLUMN calpads.sis_view.view_name IS 'name of the view';
-COMMENT ON COLUMN calpads.sis_view.definition_hash IS 'MD5 of pg_get_viewdef() when the view was made';
+COMMENT ON COLUMN calpads.sis_view.definition IS 'pg_get_viewdef() when the view was made';
 
 /*
  * The qualified, quoted name of a table of the SIS, for dynamic SQL.
@@ -2697,16 +2697,48 @@ BEGIN
 				HINT = format('Give the table that column, or make a view %s of your own first.', qualified_name);
 	END;
 	-- A dump restores the view from its own text, which spells out some aliases:
-	-- the hash has to be that of the restored view too.
+	-- what is remembered has to be that of the restored view too.
 	EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', qualified_name, pg_get_viewdef(qualified_name::regclass));
 	EXECUTE format('COMMENT ON VIEW %s IS %L', qualified_name, shipped.description);
-	INSERT INTO calpads.sis_view (schema_name, view_name, definition_hash)
-		VALUES (schema_name, view_name, md5(pg_get_viewdef(qualified_name::regclass)))
-		ON CONFLICT ON CONSTRAINT sis_view_pkey DO UPDATE SET definition_hash = EXCLUDED.definition_hash;
+	INSERT INTO calpads.sis_view (schema_name, view_name, definition)
+		VALUES (schema_name, view_name, pg_get_viewdef(qualified_name::regclass))
+		ON CONFLICT ON CONSTRAINT sis_view_pkey DO UPDATE SET definition = EXCLUDED.definition;
 END;
 $$;
 COMMENT ON FUNCTION calpads.make_sis_view(text, text) IS
 	'makes or renews one mapping view; part of create_sis_schema() and refresh_sis_views()';
+
+/*
+ * Is the view still what was made?  A server of another major version, from
+ * which it came by pg_upgrade or a dump, has spelled its definition in another
+ * way: so this one has to spell both.  Where that is the same, the view stays
+ * replaced by what was made.
+ */
+CREATE FUNCTION calpads.is_view_as_made(view regclass, made calpads.sis_view) RETURNS boolean
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	shown text := coalesce(pg_get_viewdef(view), '');
+BEGIN
+	IF shown = made.definition THEN
+		RETURN true;
+	END IF;
+	EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', view, made.definition);
+	IF pg_get_viewdef(view) = shown THEN
+		RETURN true;
+	END IF;
+	-- Takes the replacement back.
+	RAISE invalid_table_definition;
+EXCEPTION
+	WHEN insufficient_privilege THEN
+		RAISE;
+	WHEN syntax_error_or_access_rule_violation THEN
+		RETURN false;
+END;
+$$;
+COMMENT ON FUNCTION calpads.is_view_as_made(regclass, calpads.sis_view) IS
+	'whether a mapping view was left as it was made, on this or another version of the server; part of refresh_sis_views()';
 
 CREATE FUNCTION calpads.make_sis_table(schema_name text, name text) RETURNS void
 	LANGUAGE plpgsql
@@ -2796,16 +2828,15 @@ DECLARE
 BEGIN
 	FOR shipped IN
 		SELECT mapping_view.name, to_regclass(format('%I.%I', sis_schema, mapping_view.name)) AS present,
-			sis_view.definition_hash
+			sis_view AS made
 		FROM calpads.mapping_view() AS mapping_view
 		LEFT JOIN calpads.sis_view ON sis_view.schema_name = sis_schema AND sis_view.view_name = mapping_view.name
 		ORDER BY mapping_view.name
 	LOOP
 		object := format('%I.%I', sis_schema, shipped.name);
-		IF shipped.present IS NOT NULL AND shipped.definition_hash IS NULL THEN
+		IF shipped.present IS NOT NULL AND shipped.made IS NULL THEN
 			what := 'left alone';
-		ELSIF shipped.present IS NOT NULL
-			AND md5(coalesce(pg_get_viewdef(shipped.present), '')) <> shipped.definition_hash THEN
+		ELSIF shipped.present IS NOT NULL AND NOT calpads.is_view_as_made(shipped.present, shipped.made) THEN
 			what := 'left alone: changed by hand';
 		ELSE
 			PERFORM calpads.make_sis_view(sis_schema, shipped.name);
@@ -19853,8 +19884,9 @@ COMMENT ON FUNCTION calpads.create_sample_district(integer, integer) IS
  * The commands by which grant_access() gives a role its access.
  *
  * reader: looks at all tables and views, calls what changes nothing.
- * operator: also changes all tables but the reference data, which are the
- * owner's, because their texts become part of commands that the owner runs;
+ * operator: also changes all tables but the reference data and what mapping
+ * views were made from, which are the owner's, because their texts become part
+ * of commands that the owner runs;
  * calls everything but what changes the reference data or grants access; and
  * makes foreign tables for files (whose reading needs pg_read_server_files).
  * Both: the tables and views of the SIS schema that the extension knows; an
@@ -19879,7 +19911,7 @@ AS $$
 	WHERE access <> 'reporter' OR s.name = 'calpads_report'
 	UNION ALL
 	SELECT format('GRANT %s ON %s TO %s',
-		CASE WHEN c.relkind = 'r' AND access = 'operator' AND NOT EXISTS (
+		CASE WHEN c.relkind = 'r' AND access = 'operator' AND c.oid <> 'calpads.sis_view'::regclass AND NOT EXISTS (
 				SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'builtin')
 			THEN 'SELECT, INSERT, UPDATE, DELETE' ELSE 'SELECT' END, c.oid::regclass, role_name)
 	FROM member m JOIN pg_class c ON c.oid = m.objid

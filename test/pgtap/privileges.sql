@@ -72,7 +72,7 @@ CREATE VIEW pg_temp.routine AS
 
 CREATE VIEW pg_temp.relation AS
 	SELECT c.oid::regclass::text AS name, c.oid, c.relkind,
-		EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'builtin') AS is_reference
+		c.relname = 'sis_view' OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'builtin') AS is_text_of_commands
 	FROM pg_temp.member m JOIN pg_class c ON c.oid = m.objid
 	WHERE m.classid = 'pg_class'::regclass AND c.relkind IN ('r', 'v');
 
@@ -135,9 +135,9 @@ SELECT is_empty($$
 SELECT is_empty($$
 	SELECT name FROM pg_temp.relation
 	WHERE NOT has_table_privilege('privileges_operator', oid, 'SELECT')
-		OR has_table_privilege('privileges_operator', oid, 'INSERT') <> (relkind = 'r' AND NOT is_reference)
+		OR has_table_privilege('privileges_operator', oid, 'INSERT') <> (relkind = 'r' AND NOT is_text_of_commands)
 		OR has_table_privilege('privileges_operator', oid, 'TRUNCATE, TRIGGER, REFERENCES')$$,
-	'an operator writes all tables but the reference data');
+	'an operator writes all tables but those whose texts become part of commands');
 SELECT is_empty($$
 	SELECT c.oid::regclass
 	FROM pg_class c, unnest(ARRAY['privileges_reader', 'privileges_operator']) AS role_name
@@ -206,8 +206,9 @@ INSERT INTO pg_temp.act_of_roles VALUES
 	('INSERT INTO calpads.protected_ssid (ssid) VALUES (''9999999999'')', '42501', '42501', 'ok', 'ok', 'ok'),
 	('INSERT INTO calpads.school_selection VALUES (103, false)', '42501', '42501', 'ok', 'ok', 'ok'),
 	('INSERT INTO calpads.upload (name, content) VALUES (''a'', '''')', '42501', '42501', 'ok', 'ok', 'ok'),
-	-- The texts of reference data become part of commands.
+	-- The texts of reference data and of mapping views become part of commands.
 	('UPDATE calpads.sis_table SET column_type = ''integer); DROP TABLE calpads.load; --''', '42501', '42501', '42501', '42501', '42501'),
+	('UPDATE calpads.sis_view SET definition = ''SELECT 1; DROP TABLE calpads.load''', '42501', '42501', '42501', '42501', '42501'),
 	('UPDATE calpads.rule SET severity = ''warning''', '42501', '42501', '42501', '42501', '42501'),
 	('SELECT calpads.refresh_reference_data()', '42501', '42501', '42501', '42501', '42501'),
 	('SELECT calpads.refresh_reference_table(''code'')', '42501', '42501', '42501', '42501', '42501'),

@@ -210,7 +210,8 @@ next_night('tableA.csv', 'tableB.csv');
 outcome('CALL calpads.dispatch()');
 like(last_run(), qr/^failed\|1\|could not fetch file "tableA.csv" from server "selpa"$/, 'a wrong password');
 my $refusal = body_of((mails())[0]);
-like($refusal, qr/Nothing was changed: could not fetch file "tableA.csv" from server "selpa"\. .*Authentication/, 'the mail tells it from other failures');
+# In the words of libcurl, which has changed them.
+like($refusal, qr/Nothing was changed: could not fetch file "tableA.csv" from server "selpa"\. .*(?:Authentication|Login denied)/, 'the mail tells it from other failures');
 unlike($refusal, qr/geheim|correct horse/, 'without a secret');
 $node->safe_psql('postgres', "ALTER USER MAPPING FOR CURRENT_USER SERVER selpa OPTIONS (SET password 'correct horse')");
 
