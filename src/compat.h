@@ -39,6 +39,11 @@
 #include "commands/explain_state.h"
 #endif
 
+/* A function that does not return: 18 has another word, which comes first. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
 /* The roles that may read and write files of the server. */
 #if PG_VERSION_NUM < 140000
 #define ROLE_PG_READ_SERVER_FILES DEFAULT_ROLE_READ_SERVER_FILES

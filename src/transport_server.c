@@ -91,7 +91,7 @@ find_option(const char *name, Oid catalog)
 
 /* ---- the validator ------------------------------------------------------ */
 
-pg_attribute_noreturn() static void
+pg_noreturn static void
 refuse_option_name(const char *name, Oid catalog)
 {
 	StringInfoData names;
