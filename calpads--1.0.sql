@@ -13505,6 +13505,7 @@ CREATE FUNCTION calpads.warn_of_meetings(students calpads.casemis_import_file, s
 	LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off
+	SET jit = off
 AS $$
 DECLARE
 	meeting CONSTANT text := 'student_special_education_meeting_or_amendment_identifier';
@@ -13743,6 +13744,7 @@ CREATE FUNCTION calpads.warn_of_names(read calpads.casemis_import_file) RETURNS 
 	LANGUAGE sql
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off
+	SET jit = off
 AS $$
 	INSERT INTO calpads.casemis_message (import_id, severity, file, record_no, line_no, message)
 	SELECT r.import_id, 'warning', 'students', r.record_no, r.line_no, 'matched by its number, but the SIS has another name or birth date'
@@ -16135,6 +16137,7 @@ CREATE FUNCTION calpads.match_suggestion(session_id bigint, OUT student_id integ
 	LANGUAGE sql STABLE ROWS 10000
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off
+	SET jit = off
 AS $$
 	SELECT m.student_id, m.ssid
 	FROM calpads.match_row m
@@ -16385,6 +16388,7 @@ CREATE FUNCTION calpads.check_ssid_update(session calpads.match_session, partial
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off
+	SET jit = off
 AS $$
 DECLARE
 	undecided bigint;
@@ -16431,6 +16435,7 @@ CREATE FUNCTION calpads.warn_of_changed_students(session calpads.match_session) 
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off
+	SET jit = off
 AS $$
 DECLARE
 	changed bigint;
@@ -16627,6 +16632,7 @@ CREATE FUNCTION calpads.store_ssid_extract(load_id bigint, name text, content by
 	LANGUAGE sql
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off
+	SET jit = off
 AS $$
 	WITH row AS MATERIALIZED (
 		SELECT r.* FROM calpads.ssid_layout_rows('ssid_extract', name, content) r
@@ -16904,6 +16910,7 @@ CREATE FUNCTION calpads.note_ssid_changes(
 	LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off
+	SET jit = off
 AS $$
 BEGIN
 	EXECUTE format($command$
@@ -16925,6 +16932,7 @@ CREATE FUNCTION calpads.write_ssids(load_id bigint, ids integer[], former text[]
 	LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off
+	SET jit = off
 AS $$
 DECLARE
 	stu regclass;
@@ -16973,6 +16981,7 @@ CREATE FUNCTION calpads.write_language_status(load_id bigint, ids integer[], cod
 	LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off
+	SET jit = off
 AS $$
 DECLARE
 	lac regclass;
@@ -17013,6 +17022,7 @@ CREATE FUNCTION calpads.write_disability(load_id bigint, ids integer[]) RETURNS 
 	LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off
+	SET jit = off
 AS $$
 DECLARE
 	cse regclass;
@@ -17051,6 +17061,7 @@ CREATE FUNCTION calpads.note_new_ssids(load_id bigint, applied timestamptz) RETU
 	LANGUAGE sql
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off
+	SET jit = off
 AS $$
 	UPDATE calpads.extract_record e
 	SET ssid = r.ssid, key = concat_ws('^', split_part(e.key, '^', 1), r.ssid, split_part(e.key, '^', 3))
@@ -17068,6 +17079,7 @@ CREATE FUNCTION calpads.close_finished_requests(lea text) RETURNS bigint
 	LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off
+	SET jit = off
 AS $$
 DECLARE
 	finished bigint;
@@ -17301,6 +17313,7 @@ CREATE FUNCTION calpads.extend_replacements(load_id bigint) RETURNS void
 	LANGUAGE sql
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off
+	SET jit = off
 AS $$
 	INSERT INTO calpads.ssid_replacement (retired_ssid, replacement_ssid, load_id)
 	SELECT DISTINCT ON (r.retired_ssid) r.retired_ssid, t.replacement_ssid, r.load_id
@@ -17326,6 +17339,7 @@ CREATE FUNCTION calpads.close_batches_with_retired(load_id bigint) RETURNS void
 	LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off
+	SET jit = off
 AS $$
 DECLARE
 	touched bigint;
