@@ -272,7 +272,7 @@ write_file(const char *directory, const ExtractFile *file)
 	return output;
 }
 
-/* All files whole first, then all under their names. */
+/* All files whole first, then all under their names, or none. */
 static List *
 write_all(const char *directory, List *files)
 {
@@ -281,8 +281,7 @@ write_all(const char *directory, List *files)
 
 	foreach(cell, files)
 		outputs = lappend(outputs, write_file(directory, lfirst(cell)));
-	foreach(cell, outputs)
-		new_file_publish(lfirst(cell));
+	new_files_publish(outputs);
 	return outputs;
 }
 

@@ -192,6 +192,62 @@ new_file_publish(NewFile *file)
 	file->published = true;
 }
 
+static bool
+remove_if_there(const char *path)
+{
+	return unlink(path) == 0 || errno == ENOENT;
+}
+
+/* Former files go first: those of two sets shall never lie side by side. */
+static void
+remove_former(List *files)
+{
+	ListCell   *cell;
+
+	foreach(cell, files)
+	{
+		NewFile    *file = lfirst(cell);
+
+		if (!remove_if_there(file->path))
+			ereport(ERROR,
+					(errcode_for_file_access(),
+					 errmsg("could not remove file \"%s\": %m", file->path)));
+	}
+}
+
+/* Whatever stands under the names by now is ours. */
+static void
+withdraw(List *files)
+{
+	ListCell   *cell;
+
+	foreach(cell, files)
+	{
+		NewFile    *file = lfirst(cell);
+
+		(void) remove_if_there(file->path);
+	}
+}
+
+void
+new_files_publish(List *files)
+{
+	ListCell   *cell;
+
+	remove_former(files);
+	PG_TRY();
+	{
+		foreach(cell, files)
+			new_file_publish(lfirst(cell));
+	}
+	PG_CATCH();
+	{
+		withdraw(files);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+}
+
 const char *
 new_file_path(const NewFile *file)
 {

@@ -15,6 +15,8 @@
 
 #include "postgres.h"
 
+#include "nodes/pg_list.h"
+
 typedef struct NewFile NewFile;
 
 /*
@@ -39,6 +41,14 @@ extern void new_file_close(NewFile *file);
 
 /* Gives a closed file its name, in place of a file that had it before. */
 extern void new_file_publish(NewFile *file);
+
+/*
+ * Gives closed files (a List of NewFile) their names: all of them, or none.
+ * What had one of the names before is removed first, so that a session that is
+ * killed meanwhile leaves some of these files, but never one of a former set
+ * beside them.
+ */
+extern void new_files_publish(List *files);
 
 extern const char *new_file_path(const NewFile *file);
 
