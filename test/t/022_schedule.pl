@@ -164,6 +164,25 @@ $node->start;
 outcome('SELECT count(*) FROM calpads.run_due_jobs()');
 is(runs_of('crashed'), 'interrupted 1, succeeded 2', 'the same after a crash of the server, by the function');
 
+# Cancelled when the work is done but not yet recorded, in a session that goes on.
+make_job('kept', 'NIGHTLY', 'NULL', 3);
+$blocker = block();
+$first = session('CALL calpads.dispatch()', 'SELECT pg_sleep(50)');
+wait_for_run('kept');
+my $holder = session('BEGIN', "SELECT FROM calpads.job_run WHERE status = 'started' FOR UPDATE", 'SELECT pg_sleep(55)');
+$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(55)'") or die 'no holder';
+unblock($blocker);
+$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM ($dispatcher AND wait_event = 'transactionid') AS d") or die 'the end is not waited for';
+outcome("SELECT pg_cancel_backend(pid) FROM ($dispatcher) AS d");
+$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(50)'") or die 'the session has ended';
+is(outcome("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), '0', 'a session that goes on after a cancelled dispatcher has no lock');
+outcome("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(55)'");
+$holder->finish;
+outcome('CALL calpads.dispatch()');
+is(runs_of('kept'), 'interrupted 1, succeeded 2', 'so that another dispatcher notes it and tries again');
+outcome("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(50)'");
+$first->finish;
+
 make_job('cancelled', 'NIGHTLY', 'NULL', 3);
 $blocker = block();
 outcome("SET statement_timeout = '1s'; CALL calpads.dispatch()");
