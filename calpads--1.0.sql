@@ -9042,7 +9042,7 @@ COMMENT ON FUNCTION calpads.note_missed_run(calpads.job, timestamptz, timestampt
  * lock keeps a job from running twice at a time, and says whether the session
  * that started a run is still there.
  */
-CREATE FUNCTION calpads.start_due_job(keep_lock boolean, as_of timestamptz DEFAULT clock_timestamp()) RETURNS bigint
+CREATE FUNCTION calpads.start_due_job(as_of timestamptz DEFAULT clock_timestamp()) RETURNS bigint
 	LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -9055,21 +9055,19 @@ BEGIN
 		WHERE j.enabled AND calpads.due_moment(j, as_of) IS NOT NULL
 		ORDER BY j.job_id FOR UPDATE SKIP LOCKED
 	LOOP
-		CONTINUE WHEN NOT CASE WHEN keep_lock THEN pg_try_advisory_lock(calpads.job_lock(job.job_id))
-			ELSE pg_try_advisory_xact_lock(calpads.job_lock(job.job_id)) END;
+		CONTINUE WHEN NOT pg_try_advisory_xact_lock(calpads.job_lock(job.job_id));
 		due_at := calpads.due_moment(job, as_of);
 		IF job.grace IS NULL OR as_of - due_at <= job.grace OR due_at = job.last_due THEN
 			RETURN calpads.start_run(job, due_at);
 		END IF;
 		PERFORM calpads.note_missed_run(job, due_at, as_of);
-		PERFORM pg_advisory_unlock(calpads.job_lock(job.job_id)) WHERE keep_lock;
 	END LOOP;
 	RETURN NULL;
 END;
 $$;
-COMMENT ON FUNCTION calpads.start_due_job(boolean, timestamptz) IS
-	'claims a job that is due and records its start; gives the number of the run, null: nothing is due. The session keeps the '
-	'job''s lock beyond the transaction when keep_lock is true';
+COMMENT ON FUNCTION calpads.start_due_job(timestamptz) IS
+	'claims a job that is due and records its start; gives the number of the run, null: nothing is due. Until the end of the '
+	'transaction the session has the lock of the job';
 
 CREATE FUNCTION calpads.call_process(process text, profile text) RETURNS jsonb
 	LANGUAGE plpgsql
@@ -9164,7 +9162,7 @@ COMMENT ON FUNCTION calpads.note_interrupted_runs() IS
 	'marks runs whose session has gone, and lets them be tried again; gives how many';
 
 -- A cancelled run is recorded like one that failed, and ends the dispatcher.
-CREATE FUNCTION calpads.run_started_job(run_id bigint, unlock boolean) RETURNS bigint
+CREATE FUNCTION calpads.run_started_job(run_id bigint) RETURNS bigint
 	LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -9197,13 +9195,11 @@ BEGIN
 			failure := SQLERRM;
 	END;
 	PERFORM calpads.finish_run(run_id, outcome, state, failure, result);
-	PERFORM pg_advisory_unlock(calpads.job_lock(run.job_id)) WHERE unlock;
 	RETURN CASE WHEN NOT cancelled THEN run_id END;
 END;
 $$;
-COMMENT ON FUNCTION calpads.run_started_job(bigint, boolean) IS
-	'runs what calpads.start_due_job() has started and records how it ended; null: it was cancelled, and no other shall begin. '
-	'unlock: gives up the lock that the session has kept';
+COMMENT ON FUNCTION calpads.run_started_job(bigint) IS
+	'runs what calpads.start_due_job() has started and records how it ended; null: it was cancelled, and no other shall begin';
 
 CREATE FUNCTION calpads.shorten_job_history() RETURNS bigint
 	LANGUAGE sql
@@ -9236,9 +9232,9 @@ BEGIN
 	PERFORM calpads.note_interrupted_runs();
 	PERFORM calpads.announce_job_ends(as_of);
 	LOOP
-		this_run := calpads.start_due_job(false, as_of);
+		this_run := calpads.start_due_job(as_of);
 		EXIT WHEN this_run IS NULL;
-		go_on := calpads.run_started_job(this_run, false) IS NOT NULL;
+		go_on := calpads.run_started_job(this_run) IS NOT NULL;
 		RETURN QUERY SELECT r.* FROM calpads.job_run r WHERE r.run_id = this_run;
 		EXIT WHEN NOT go_on;
 	END LOOP;
@@ -9285,7 +9281,7 @@ BEGIN
 			HINT = 'calpads.job_run tells since when.';
 	END IF;
 	run.run_id := calpads.start_run(job, NULL);
-	PERFORM calpads.run_started_job(run.run_id, false);
+	PERFORM calpads.run_started_job(run.run_id);
 	SELECT r.* INTO run FROM calpads.job_run r WHERE r.run_id = run.run_id;
 	RETURN run;
 END;
