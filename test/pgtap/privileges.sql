@@ -1,6 +1,6 @@
 -- Who may do what: nothing for PUBLIC, a reader looks, an operator does the
--- nightly work without being superuser; and nobody's names or texts become
--- part of a command.
+-- nightly work without being superuser (access.sql has the rights one by one);
+-- and nobody's names or texts become part of a command (see hostile_texts.sql).
 
 BEGIN;
 SELECT no_plan();
@@ -107,46 +107,6 @@ SELECT is_empty($$
 		AND (l.lanname = 'plpgsql' OR l.lanname = 'sql' AND p.prosqlbody IS NULL)
 		AND ('search_path=pg_catalog, pg_temp' = ANY (p.proconfig)) IS NOT TRUE$$,
 	'every function whose names are looked up when it runs has a fixed search_path');
-
-SELECT is_empty($$
-	SELECT what FROM (
-		SELECT name AS what FROM pg_temp.routine WHERE has_function_privilege('privileges_nobody', oid, 'EXECUTE')
-		UNION ALL
-		SELECT name FROM pg_temp.relation WHERE has_table_privilege('privileges_nobody', oid, 'SELECT, INSERT, UPDATE, DELETE')
-		UNION ALL
-		SELECT 'schema' WHERE has_schema_privilege('privileges_nobody', 'calpads', 'USAGE, CREATE')) AS allowed$$,
-	'nobody may do nothing');
-SELECT is_empty($$
-	SELECT name, looks_only FROM pg_temp.routine
-	WHERE has_function_privilege('privileges_reader', oid, 'EXECUTE') <> (looks_only AND NOT is_for_the_server)$$,
-	'a reader may call what looks only');
-SELECT results_eq($$
-	SELECT name FROM pg_temp.routine
-	WHERE NOT has_function_privilege('privileges_operator', oid, 'EXECUTE') ORDER BY name COLLATE "C"$$,
-	$$VALUES ('calpads.calpads_fdw_handler()'), ('calpads.grant_access(regrole,text)'), ('calpads.log_change()'), ('calpads.prefer_own_row()'),
-		('calpads.prepare_job()'),
-		('calpads.refresh_reference_data()'), ('calpads.refresh_reference_table(text)')$$,
-	'an operator may call all but what is the server''s or the owner''s');
-SELECT is_empty($$
-	SELECT name FROM pg_temp.relation
-	WHERE NOT has_table_privilege('privileges_reader', oid, 'SELECT')
-		OR has_table_privilege('privileges_reader', oid, 'INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER')$$,
-	'a reader may read every table and view, and only read');
-SELECT is_empty($$
-	SELECT name FROM pg_temp.relation
-	WHERE NOT has_table_privilege('privileges_operator', oid, 'SELECT')
-		OR has_table_privilege('privileges_operator', oid, 'INSERT') <> (relkind = 'r' AND NOT is_text_of_commands)
-		OR has_table_privilege('privileges_operator', oid, 'TRUNCATE, TRIGGER, REFERENCES')$$,
-	'an operator writes all tables but those whose texts become part of commands');
-SELECT is_empty($$
-	SELECT c.oid::regclass
-	FROM pg_class c, unnest(ARRAY['privileges_reader', 'privileges_operator']) AS role_name
-	WHERE c.relnamespace = 'sis'::regnamespace AND c.relkind IN ('r', 'v')
-		AND (NOT has_table_privilege(role_name, c.oid, 'SELECT')
-			OR has_table_privilege(role_name, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE'))$$,
-	'both read the SIS, and only read');
-SELECT is(has_server_privilege('privileges_operator', 'calpads_files', 'USAGE'), true, 'an operator may make foreign tables');
-SELECT is(has_server_privilege('privileges_reader', 'calpads_files', 'USAGE'), false, 'a reader may not');
 
 -- What really happens --------------------------------------------------------------
 
