@@ -2666,22 +2666,19 @@ AS $$
 DECLARE
 	qualified_name text := format('%I.%I', schema_name, view_name);
 	shipped record;
-	source record;
 	command text;
 BEGIN
 	SELECT mapping_view.description, mapping_view.definition INTO STRICT shipped
 		FROM calpads.mapping_view() AS mapping_view
 		WHERE mapping_view.name = view_name;
-	FOR source IN
-		SELECT DISTINCT reference[1] AS name
-		FROM regexp_matches(shipped.definition, '@schema@\.(\w+)', 'g') AS reference
-	LOOP
-		shipped.definition := regexp_replace(shipped.definition, format('@schema@\.%s\M(?!\s+AS\M)', source.name),
-			format('@schema@.%s AS %1$s', source.name), 'g');
-		shipped.definition := regexp_replace(shipped.definition, format('@schema@\.%s\M', source.name),
-			replace(calpads.sis_source(schema_name, source.name), '\', '\\'), 'g');
-	END LOOP;
-	shipped.definition := replace(shipped.definition, '@schema_literal@', quote_literal(schema_name));
+	-- In one go: the schema's own name may look like one of the marks.
+	SELECT string_agg(CASE WHEN n = 1 THEN text ELSE calpads.sis_source(schema_name, source)
+			|| CASE WHEN text ~ '^\s+AS\M' THEN '' ELSE ' AS ' || source END || text END, '' ORDER BY n)
+		INTO STRICT shipped.definition
+		FROM regexp_split_to_table(shipped.definition, '@schema@\.') WITH ORDINALITY AS part (shipped_text, n)
+			CROSS JOIN substring(shipped_text FROM '^\w+') AS source
+			CROSS JOIN replace(CASE WHEN n = 1 THEN shipped_text ELSE substr(shipped_text, length(source) + 1) END, '@schema_literal@', quote_literal(schema_name))
+				AS text;
 	command := format('CREATE OR REPLACE VIEW %s AS %s', qualified_name, shipped.definition);
 	BEGIN
 		EXECUTE command;
@@ -3167,7 +3164,7 @@ CREATE TABLE calpads.batch (
 	lea text COLLATE "C" NOT NULL,
 	load_id bigint,
 	today date NOT NULL,
-	encoding text NOT NULL,
+	encoding text NOT NULL CHECK (encoding IN ('UTF8', 'WIN1252')),
 	forced boolean NOT NULL,
 	verdict text CHECK (verdict IN ('accepted', 'refused')),
 	verdict_detail text,

@@ -61,18 +61,8 @@ CREATE VIEW pg_temp.member AS
 	WHERE d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass
 		AND d.refobjid = (SELECT e.oid FROM pg_extension e WHERE e.extname = 'calpads');
 
-CREATE VIEW pg_temp.routine AS
-	SELECT p.oid::regprocedure::text AS name, p.oid,
-		-- These two are volatile only to see what their own statement made.
-		p.provolatile <> 'v' OR p.oid IN ('calpads.file_content(bigint)'::regprocedure,
-			'calpads.extract_zip(bigint)'::regprocedure) AS looks_only,
-		p.prorettype IN ('trigger'::regtype, 'fdw_handler'::regtype) AS is_for_the_server
-	FROM pg_temp.member m JOIN pg_proc p ON p.oid = m.objid
-	WHERE m.classid = 'pg_proc'::regclass;
-
 CREATE VIEW pg_temp.relation AS
-	SELECT c.oid::regclass::text AS name, c.oid, c.relkind,
-		c.relname = 'sis_view' OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'builtin') AS is_text_of_commands
+	SELECT c.oid::regclass::text AS name
 	FROM pg_temp.member m JOIN pg_class c ON c.oid = m.objid
 	WHERE m.classid = 'pg_class'::regclass AND c.relkind IN ('r', 'v');
 
@@ -389,34 +379,6 @@ FROM pg_temp.evil, (VALUES
 	('IMPORT FOREIGN SCHEMA %I FROM SERVER calpads_files INTO privileges_files OPTIONS (filename ''/nowhere/ods.txt'')', '42704'))
 	AS act (statement, expected);
 SELECT has_table('calpads', 'load', 'the table that was to be dropped is there');
-
--- Every routine that takes text takes such texts, in all of its parameters at
--- once: none becomes part of a command, and none meets an error that is the
--- server's own (XX000).
-CREATE TABLE pg_temp.fed AS
-	SELECT p.oid::regprocedure AS routine, format(CASE WHEN p.prokind = 'p' THEN 'CALL %s(%s)' ELSE 'SELECT count(*) FROM %s(%s) AS x' END,
-		p.oid::regproc,
-		(SELECT string_agg(CASE
-			WHEN a.type = 'text'::regtype THEN format('%L::text', hostile.text)
-			WHEN a.type = 'text[]'::regtype THEN format('ARRAY[%L, %1$L]::text[]', hostile.text)
-			WHEN a.type = 'bytea'::regtype THEN format('convert_to(%L, ''UTF8'')', hostile.text)
-			WHEN a.type = 'jsonb'::regtype THEN format('jsonb_build_object(%L::text, %1$L::text)', hostile.text)
-			WHEN a.type = 'regclass'::regtype THEN '''calpads.load''::regclass'
-			WHEN given AND a.type = ANY ('{bigint,integer,smallint}'::regtype[]) THEN format('1::%s', format_type(a.type, NULL))
-			WHEN given AND a.type = 'boolean'::regtype THEN 'true'
-			ELSE format('NULL::%s', format_type(a.type, NULL)) END, ', ' ORDER BY a.n)
-		FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY AS a (type, n))) AS statement
-	FROM pg_temp.routine r JOIN pg_proc p USING (oid),
-		(SELECT text FROM pg_temp.evil UNION ALL VALUES (E'\\''; SELECT 1/0; --%s%I%L%2$s')) AS hostile,
-		unnest('{t,f}'::boolean[]) AS given
-	WHERE NOT r.is_for_the_server AND p.provariadic = 0 AND p.proargtypes::oid[] && '{text,text[],bytea,jsonb}'::regtype[]::oid[];
-SELECT cmp_ok(count(DISTINCT routine), '>', 150::bigint, 'routines that take text are fed with commands') FROM pg_temp.fed;
-SELECT is_empty($$
-	SELECT statement, outcome
-	FROM (SELECT statement, pg_temp.outcome(session_user, statement) AS outcome FROM pg_temp.fed) AS f
-	WHERE outcome IN ('42601', '22012') OR outcome LIKE 'XX%'$$,
-	'and none of them runs one, or stumbles');
-SELECT has_table('calpads', 'load', 'the table is there after all of them');
 
 -- A SIS schema of any name.
 DO $$ BEGIN PERFORM set_config('calpads.sis_schema', evil.text, true) FROM pg_temp.evil; END $$;
