@@ -1905,6 +1905,28 @@ COMMENT ON FUNCTION calpads.sis_source(text, text) IS
 	'calpads.sis_table; follow it by AS and an alias';
 
 /*
+ * The server's words about a row or a value that a table of the district
+ * refuses repeat it, and with it the student.  Called where a write has failed
+ * so; what failed is undone.
+ */
+CREATE FUNCTION calpads.refuse_sis_row(relation regclass, state text, constraint_name text, column_name text) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RAISE EXCEPTION USING
+		ERRCODE = 'object_not_in_prerequisite_state',
+		MESSAGE = format('%s does not take what is to be written', relation),
+		DETAIL = CASE WHEN constraint_name <> '' THEN format('Its constraint "%s" refuses a row (%s).', constraint_name, state)
+			WHEN column_name <> '' THEN format('Its column "%s" refuses a row (%s).', column_name, state)
+			ELSE format('A value does not fit the type of its column, or a trigger of the table refuses it (%s).', state) END,
+		HINT = 'Nothing was written. The table belongs to the student information system: see what it requires of a row.';
+END;
+$$;
+COMMENT ON FUNCTION calpads.refuse_sis_row(regclass, text, text, text) IS
+	'the error when a table of the SIS refuses a row or a value, told without them';
+
+/*
  * Schools of the SIS, the district record (0) among them.  A function, because
  * the schema is a setting.
  *
@@ -7750,6 +7772,8 @@ AS $$
 DECLARE
 	lac regclass;
 	tally record;
+	refusing text;
+	refusing_column text;
 BEGIN
 	IF calpads.setting('sela_fill_lac') <> 'on' THEN
 		RETURN;
@@ -7801,6 +7825,9 @@ EXCEPTION
 			MESSAGE = format('%s takes no row with only a student and CALPADS'' language status', lac),
 			DETAIL = SQLERRM,
 			HINT = 'Give the column a default, or make the students'' rows in LAC first, or set calpads.sela_fill_lac to off.';
+	WHEN integrity_constraint_violation OR data_exception THEN
+		GET STACKED DIAGNOSTICS refusing = CONSTRAINT_NAME, refusing_column = COLUMN_NAME;
+		PERFORM calpads.refuse_sis_row(lac, SQLSTATE, refusing, refusing_column);
 END;
 $$;
 COMMENT ON FUNCTION calpads.fill_language_status(bigint) IS
@@ -14032,6 +14059,8 @@ DECLARE
 	settings text;
 	names text;
 	expressions text;
+	refusing text;
+	refusing_column text;
 BEGIN
 	SELECT string_agg(format(', %I = %s', a.sis_column, a.expression), ''), string_agg(format(', %I', a.sis_column), ''),
 			string_agg(', ' || a.expression, '')
@@ -14051,6 +14080,10 @@ BEGIN
 		ORDER BY r.record_no$query$,
 		cse, names, expressions, calpads.casemis_source(read))
 	USING read.import_id, calpads.today();
+EXCEPTION
+	WHEN integrity_constraint_violation OR data_exception THEN
+		GET STACKED DIAGNOSTICS refusing = CONSTRAINT_NAME, refusing_column = COLUMN_NAME;
+		PERFORM calpads.refuse_sis_row(cse, SQLSTATE, refusing, refusing_column);
 END;
 $$;
 COMMENT ON FUNCTION calpads.write_cse(calpads.casemis_import_file) IS
@@ -14170,6 +14203,8 @@ DECLARE
 		WHERE a.attrelid = csv AND a.attname = 'sq' AND NOT a.attisdropped);
 	names text;
 	expressions text;
+	refusing text;
+	refusing_column text;
 BEGIN
 	SELECT string_agg(format(', %I', c.sis_column), ''), string_agg(', ' || c.expression, '') INTO names, expressions
 	FROM calpads.casemis_service_columns(read, year_start) c;
@@ -14191,6 +14226,10 @@ BEGIN
 		CASE WHEN has_sequence THEN format(' LEFT JOIN (SELECT c.id::integer AS id, max(c.sq::integer) AS last_sq FROM %s c GROUP BY c.id) AS m '
 			'ON m.id = r.student_id', csv) END)
 	USING read.import_id;
+EXCEPTION
+	WHEN integrity_constraint_violation OR data_exception THEN
+		GET STACKED DIAGNOSTICS refusing = CONSTRAINT_NAME, refusing_column = COLUMN_NAME;
+		PERFORM calpads.refuse_sis_row(csv, SQLSTATE, refusing, refusing_column);
 END;
 $$;
 COMMENT ON FUNCTION calpads.write_csv(calpads.casemis_import_file, date) IS
@@ -14769,7 +14808,7 @@ BEGIN
 	PERFORM calpads.mail_casemis_import(closed, own);
 	RAISE WARNING USING
 		ERRCODE = state,
-		MESSAGE = format('special education import %s failed: %s', own_import, message),
+		MESSAGE = format('special education import %s failed: %s', own_import, calpads.error_summary(state, message)),
 		HINT = format('Nothing was changed. Details: SELECT * FROM calpads.casemis_message WHERE import_id = %s;', own_import);
 	RETURN closed;
 END;
@@ -16930,6 +16969,8 @@ AS $$
 DECLARE
 	stu regclass;
 	written bigint;
+	refusing text;
+	refusing_column text;
 BEGIN
 	IF coalesce(cardinality(ids), 0) = 0 THEN
 		RETURN 0;
@@ -16964,6 +17005,10 @@ BEGIN
 		INTO written
 		USING ids, former, fresh, load_id;
 	RETURN written;
+EXCEPTION
+	WHEN integrity_constraint_violation OR data_exception THEN
+		GET STACKED DIAGNOSTICS refusing = CONSTRAINT_NAME, refusing_column = COLUMN_NAME;
+		PERFORM calpads.refuse_sis_row(stu, SQLSTATE, refusing, refusing_column);
 END;
 $$;
 COMMENT ON FUNCTION calpads.write_ssids(bigint, integer[], text[], text[]) IS
@@ -16980,6 +17025,8 @@ DECLARE
 	lac regclass;
 	written bigint;
 	added bigint;
+	refusing text;
+	refusing_column text;
 BEGIN
 	IF coalesce(cardinality(ids), 0) = 0 THEN
 		RETURN 0;
@@ -17006,6 +17053,10 @@ BEGIN
 		USING ids, codes, days;
 	GET DIAGNOSTICS added = ROW_COUNT;
 	RETURN written + added;
+EXCEPTION
+	WHEN integrity_constraint_violation OR data_exception THEN
+		GET STACKED DIAGNOSTICS refusing = CONSTRAINT_NAME, refusing_column = COLUMN_NAME;
+		PERFORM calpads.refuse_sis_row(lac, SQLSTATE, refusing, refusing_column);
 END;
 $$;
 COMMENT ON FUNCTION calpads.write_language_status(bigint, integer[], text[], text[]) IS
@@ -17021,6 +17072,8 @@ DECLARE
 	cse regclass;
 	written bigint;
 	added bigint;
+	refusing text;
+	refusing_column text;
 BEGIN
 	IF coalesce(cardinality(ids), 0) = 0 THEN
 		RETURN 0;
@@ -17044,6 +17097,10 @@ BEGIN
 		USING ids;
 	GET DIAGNOSTICS added = ROW_COUNT;
 	RETURN written + added;
+EXCEPTION
+	WHEN integrity_constraint_violation OR data_exception THEN
+		GET STACKED DIAGNOSTICS refusing = CONSTRAINT_NAME, refusing_column = COLUMN_NAME;
+		PERFORM calpads.refuse_sis_row(cse, SQLSTATE, refusing, refusing_column);
 END;
 $$;
 COMMENT ON FUNCTION calpads.write_disability(bigint, integer[]) IS 'writes CSE.SWD = Y, and never anything else; gives the rows';

@@ -503,9 +503,15 @@ check_trigger(FunctionCallInfo fcinfo)
 				 errhint("calpads.log_changes() makes the triggers: after each statement, with transition tables.")));
 }
 
+/*
+ * A log table of the district's own may refuse an entry.  The server's detail
+ * would show all of it, also what the student's data were before.
+ */
 static void
 describe_log(void *relation)
 {
+	if (ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
+		errdetail("The log takes no such entry.");
 	errcontext("logging changes of table \"%s\"", RelationGetRelationName((Relation) relation));
 }
 
