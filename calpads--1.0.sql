@@ -28,6 +28,35 @@
 --  24. The sample district
 --  25. Privileges: nothing for PUBLIC, three roles' worth on request
 
+-- Whoever may make objects in the schema can put some of his own in the place of
+-- those that the extension calls.  CREATE EXTENSION takes a schema that is there;
+-- a dump makes it before, empty.
+DO $$
+DECLARE
+	stranger text := (
+		SELECT format('it belongs to role "%s"', r.rolname)
+		FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
+		WHERE n.nspname = 'calpads' AND NOT r.rolsuper
+		UNION ALL
+		SELECT format('%s may make objects in it', CASE WHEN a.grantee = 0 THEN 'everybody' ELSE format('role "%s"', r.rolname) END)
+		FROM pg_namespace n CROSS JOIN LATERAL aclexplode(n.nspacl) AS a LEFT JOIN pg_roles r ON r.oid = a.grantee
+		WHERE n.nspname = 'calpads' AND a.privilege_type = 'CREATE' AND r.rolsuper IS NOT TRUE
+		UNION ALL
+		SELECT format('there is %s in it', pg_describe_object(d.classid, d.objid, 0))
+		FROM pg_depend d
+		WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = 'calpads'::regnamespace AND d.classid <> 'pg_extension'::regclass
+		LIMIT 1);
+BEGIN
+	IF stranger IS NOT NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = 'schema "calpads" is not the extension''s alone',
+			DETAIL = format('Before the extension: %s.', stranger),
+			HINT = 'Rename or drop the schema; CREATE EXTENSION makes its own.';
+	END IF;
+END;
+$$;
+
 -- ---------------------------------------------------------------------------
 -- 1. Settings
 -- ---------------------------------------------------------------------------
