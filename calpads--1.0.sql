@@ -9006,11 +9006,13 @@ COMMENT ON FUNCTION calpads.job_lock(bigint) IS
 
 -- Errors of the classes 22 and 23 repeat values, which may be a student's; our
 -- own refusals of that class do not.
+-- Errors of these classes repeat values, which may be a student's; those of the reader do not.
 CREATE FUNCTION calpads.error_summary(sqlstate text, message text) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
-	RETURN CASE WHEN sqlstate ~ '^2[23]' AND sqlstate <> '22023' THEN 'error ' || sqlstate ELSE message END;
-COMMENT ON FUNCTION calpads.error_summary(text, text) IS 'what may be said of an error in a mail: its message, or only its SQLSTATE';
+	RETURN CASE WHEN sqlstate ~ '^2[23]' AND sqlstate NOT IN ('22P04', '22021', '22023') THEN 'error ' || sqlstate ELSE message END;
+COMMENT ON FUNCTION calpads.error_summary(text, text) IS
+	'what may be said of an error in a mail or a log: its message, or only its SQLSTATE';
 
 CREATE FUNCTION calpads.tell_of_job(job calpads.job, subject text, body text) RETURNS bigint
 	LANGUAGE sql
@@ -11340,9 +11342,7 @@ BEGIN
 		WHEN OTHERS THEN
 			GET STACKED DIAGNOSTICS problem = MESSAGE_TEXT;
 			result := calpads.record_program_run(settings, 'failed', calpads.program_message('ISI073', 'reject', NULL, SQLSTATE,
-				-- Errors of these classes repeat values, which may be a student's; those of the reader do not.
-				format('The run failed: %s.', CASE WHEN SQLSTATE ~ '^2[23]' AND SQLSTATE NOT IN ('22P04', '22021', '22023')
-					THEN 'error ' || SQLSTATE ELSE problem END)));
+				format('The run failed: %s.', calpads.error_summary(SQLSTATE, problem))));
 	END;
 	IF result.status <> 'unchanged_file' THEN
 		PERFORM calpads.mail_program_import(settings, result);

@@ -23,6 +23,7 @@
 #include "compat.h"
 #include "field.h"
 #include "new_file.h"
+#include "plain_name.h"
 #include "query.h"
 
 #define FETCH_ROWS 1000
@@ -95,10 +96,13 @@ calpads_record_line(PG_FUNCTION_ARGS)
 static char *
 checked_name(char *name)
 {
-	if (first_dir_separator(name) != NULL || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+	const char *problem = plain_name_problem(name);
+
+	if (problem != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_NAME),
 				 errmsg("\"%s\" cannot be the name of an extract file", name),
+				 errdetail("The name %s.", problem),
 				 errhint("A name in calpads.extract_file holds no folders.")));
 	return name;
 }
