@@ -194,7 +194,7 @@ SELECT is_empty($$
 	WHERE pg_temp.is_bad(outcome)
 		-- Parts of other functions, which give them names that they have looked up.
 		AND NOT (what = 'nothing' AND outcome LIKE '42601: zero-length delimited identifier%'
-			AND routine::text ~ '\.(make_sis_table|picture_fields|note_ssid_changes|sample_[a-z_]*)\(')
+			AND routine::text ~ '\.(make_sis_table|is_plain_picture|picture_fields|note_ssid_changes|sample_[a-z_]*)\(')
 		AND NOT (parameter = 'column_name' AND outcome LIKE '42703: column t.%')
 		-- Objects that are not of the kind, found by OID and named as they should be.
 		AND NOT (parameter IN ('relation', 'picture', 'lac') AND outcome ~ '^42703: (.* lacks columns of|column "eac" of|column t\.cid)')$$,
