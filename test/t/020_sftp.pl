@@ -8,6 +8,7 @@ use FindBin;
 use lib $FindBin::RealBin;
 use IO::Socket::INET;
 use IPC::Run ();
+use List::Util 'max';
 use POSIX 'mkfifo';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -226,7 +227,7 @@ SKIP:
 	my $sender = fork;
 	if ($sender == 0)
 	{
-		for (1 .. 30)
+		for (1 .. 600)
 		{
 			append_to_file("$folder/remote/growing.csv", 'x' x 1000);
 			select undef, undef, undef, 0.1;
@@ -236,6 +237,7 @@ SKIP:
 	select undef, undef, undef, 0.3;
 	like(fetch('settled', 'growing.csv'), qr/55006: file "growing.csv" on server "settled" is still being written/, 'a half-uploaded file');
 	is(fetch('settled', 'students.csv'), $digest, 'one that lies still');
+	kill 'KILL', $sender;
 	waitpid $sender, 0;
 
 	# Who may see what.
@@ -245,6 +247,13 @@ SKIP:
 }
 
 # ---- asyncssh: passwords, connections that break ----
+
+# The last place of slow.csv that anybody has asked for: however busy the machine
+# is, it comes near the end only when a transfer goes on.
+sub furthest_read
+{
+	return max(slurp_file("$folder/python.log") =~ /^slow\.csv (\d+)$/mg) // die 'nobody has read slow.csv';
+}
 
 SKIP:
 {
@@ -257,6 +266,7 @@ SKIP:
 	make_key("$folder/python_host", 'ed25519');
 	my ($port, $pid) = start_python('sftp_server.py', "$folder/python.log", "$folder/chroot", "$folder/python_host");
 	my $pin = fingerprint("$folder/python_host");
+	my $slow_size = -s "$folder/chroot/slow.csv";
 	$node->safe_psql(
 		'postgres', "CREATE SERVER by_password FOREIGN DATA WRAPPER calpads_transport
 			OPTIONS (type 'sftp', host 'localhost', port '$port', host_key_sha256 '$pin', settle_seconds '0');
@@ -272,10 +282,9 @@ SKIP:
 	like(fetch('by_password', 'cut.csv'), qr/58030: could not fetch file "cut.csv"(?s:.*)DETAIL:  .*after \d+ of \d+ bytes/,
 		'a connection that is cut: how much came');
 	like(fetch('impatient', 'slow.csv'), qr/58030: could not fetch file "slow.csv"(?s:.*)bytes/, 'a transfer that takes too long');
-	my $started = time;
 	like(outcome("SET statement_timeout = '1s'; SELECT calpads.fetch_file('by_password', 'slow.csv')"),
 		qr/57014: canceling statement due to statement timeout/, 'a cancelled transfer');
-	cmp_ok(time - $started, '<', 10, 'ends at once');
+	cmp_ok(furthest_read(), '<', $slow_size / 2, 'ends long before the file has come');
 	# Nothing at all comes from a server that is stopped, not even a farewell.
 	my $stopper = fork;
 	if ($stopper == 0)
@@ -286,10 +295,9 @@ SKIP:
 		kill 'CONT', $pid;
 		POSIX::_exit(0);
 	}
-	$started = time;
 	like(outcome("SET statement_timeout = '1.5s'; SELECT calpads.fetch_file('by_password', 'slow.csv')"),
 		qr/57014: canceling statement due to statement timeout/, 'a cancelled transfer from a server that hangs');
-	cmp_ok(time - $started, '<', 10, 'ends, too');
+	cmp_ok(furthest_read(), '<', $slow_size / 2, 'ends, too');
 	waitpid $stopper, 0;
 	is(outcome("SET statement_timeout = '1s'; DO 'BEGIN PERFORM calpads.fetch_file(''by_password'', ''slow.csv''); EXCEPTION WHEN query_canceled THEN NULL; END';
 			SET statement_timeout = 0; SELECT length(calpads.fetch_file('by_password', 'students.csv'))"),

@@ -1,7 +1,8 @@
 """An SFTP server that checks a password: PORT FOLDER HOST_KEY.
 
 A file whose name begins with "cut" ends its connection after 64 kB; one whose
-name begins with "slow" comes at 32 kB a second.
+name begins with "slow" comes at 32 kB a second, and each place from which it
+is read is printed.
 """
 import asyncio
 import sys
@@ -37,6 +38,7 @@ class Folder(asyncssh.SFTPServer):
         if name.startswith(b"cut") and offset > 64 * 1024:
             self.connection.abort()
         if name.startswith(b"slow"):
+            print(name.decode(), offset, flush=True)
             await asyncio.sleep(1)
         return super().read(file_obj, offset, size)
 
