@@ -31,6 +31,7 @@ OBJS = \
 	src/fdw.o \
 	src/field.o \
 	src/file_source.o \
+	src/free_form.o \
 	src/header_row.o \
 	src/import_folder.o \
 	src/key_set.o \

@@ -268,7 +268,7 @@ program_was_closed(const ProgramBook *book, const PictureRow *row, const Stay *s
 	if (row->end == ROW_OPEN)
 		return false;
 	for (const Stay *stay = stays; stay != NULL; stay = stay->next)
-		if ((stay->posted || stay->closes) && stay->end == row->end && exit_closes(book, row, stay))
+		if (stay->coming && stay->end == row->end && exit_closes(book, row, stay))
 			return true;
 	return false;
 }

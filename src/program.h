@@ -136,7 +136,8 @@ extern bool program_will_be_closed(const ProgramBook *book, const PictureRow *ro
 
 /*
  * Has CALPADS put this end date on a row that was open, because the student
- * left the school (spec/sinf_sela_sprg.md sections 4.2 and 4.4)?
+ * left the school (spec/sinf_sela_sprg.md sections 4.2 and 4.4)?  An exit that
+ * SENR is to take back is no reason any more.
  */
 extern bool program_was_closed(const ProgramBook *book, const PictureRow *row, const Stay *stays);
 

@@ -11,7 +11,6 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -20,6 +19,7 @@
 
 #include "compat.h"
 #include "file_source.h"
+#include "free_form.h"
 #include "layout_catalog.h"
 #include "server_reader.h"
 
@@ -60,16 +60,10 @@ calpads_server_file(PG_FUNCTION_ARGS)
 
 /* ---- rows ----------------------------------------------------------------- */
 
-/*
- * One encoding for the whole file: a line that happens to be valid UTF-8 does
- * not make the others so (spec/casemis.md section 2).
- */
-static ReaderEncoding
-guess_encoding(const bytea *content)
+static FieldText
+bytes_of(const bytea *content)
 {
-	return pg_verify_mbstr(PG_UTF8, VARDATA_ANY(content), VARSIZE_ANY_EXHDR(content), true)
-		? ENCODING_UTF8
-		: ENCODING_WINDOWS_1252;
+	return (FieldText) {VARDATA_ANY(content), VARSIZE_ANY_EXHDR(content)};
 }
 
 PG_FUNCTION_INFO_V1(calpads_detected_encoding);
@@ -78,67 +72,25 @@ PG_FUNCTION_INFO_V1(calpads_detected_encoding);
 Datum
 calpads_detected_encoding(PG_FUNCTION_ARGS)
 {
-	ReaderEncoding encoding = guess_encoding(PG_GETARG_BYTEA_PP(0));
+	ReaderEncoding encoding = free_form_encoding(bytes_of(PG_GETARG_BYTEA_PP(0)));
 
 	PG_RETURN_TEXT_P(cstring_to_text(encoding == ENCODING_UTF8 ? "UTF8" : "WIN1252"));
 }
 
-/* Lines that end in carriage returns alone, as old spreadsheets write them, end in line feeds. */
+/* The content, or a copy whose lines end in line feeds. */
 static bytea *
 with_line_feeds(bytea *content)
 {
 	Size		size = VARSIZE_ANY_EXHDR(content);
 	bytea	   *copy;
 
-	if (memchr(VARDATA_ANY(content), '\n', size) != NULL ||
-		memchr(VARDATA_ANY(content), '\r', size) == NULL)
+	if (!free_form_ends_in_returns(bytes_of(content)))
 		return content;
 	copy = palloc(size + VARHDRSZ);
 	SET_VARSIZE(copy, size + VARHDRSZ);
 	memcpy(VARDATA(copy), VARDATA_ANY(content), size);
-	for (char *at = VARDATA(copy); (at = memchr(at, '\r', VARDATA(copy) + size - at)) != NULL;)
-		*at = '\n';
+	free_form_mend_line_ends(VARDATA(copy), size);
 	return copy;
-}
-
-/* The separator that the first line has most of. */
-static FileFormat
-guess_format(const char *bytes, size_t size)
-{
-	int			carets = 0;
-	int			tabs = 0;
-	int			commas = 0;
-	size_t		at = 0;
-
-	while (at < size && (bytes[at] == '\r' || bytes[at] == '\n'))
-		at++;
-	for (; at < size && bytes[at] != '\r' && bytes[at] != '\n'; at++)
-	{
-		carets += bytes[at] == '^';
-		tabs += bytes[at] == '\t';
-		commas += bytes[at] == ',';
-	}
-	if (carets > tabs && carets > commas)
-		return FORMAT_CARET;
-	return tabs > commas ? FORMAT_TAB : FORMAT_CSV;
-}
-
-/* A layout of any cells: fields without names, which no header row names. */
-static Layout *
-make_layout(const char *name, FileFormat format)
-{
-	Layout	   *layout = palloc0(sizeof(Layout));
-	LayoutField *fields = palloc0(LAYOUT_MAX_FIELDS * sizeof(LayoutField));
-
-	for (int field = 0; field < LAYOUT_MAX_FIELDS; field++)
-		fields[field].name = fields[field].label = "";
-	layout->name = name;
-	layout->format = format;
-	layout->header = HEADER_OPTIONAL;
-	layout->field_count = LAYOUT_MAX_FIELDS;
-	layout->min_field_count = 2;
-	layout->fields = fields;
-	return layout;
 }
 
 static Datum
@@ -190,9 +142,11 @@ read_rows(FunctionCallInfo fcinfo, FileFormat format)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	bytea	   *content = with_line_feeds(PG_GETARG_BYTEA_PP(1));
-	Layout	   *layout = make_layout(name, format);
+	LayoutField *fields = palloc(LAYOUT_MAX_FIELDS * sizeof(LayoutField));
+	Layout		layout = free_form_layout(name, format, fields);
 	FileSource *source = file_source_from_bytes(name, VARDATA_ANY(content), VARSIZE_ANY_EXHDR(content));
-	ServerReader *reader = server_reader_open(layout, current_academic_year(), guess_encoding(content),
+	ServerReader *reader = server_reader_open(&layout, current_academic_year(),
+											  free_form_encoding(bytes_of(content)),
 											  source, file_source_read, source);
 	MemoryContext row_context = AllocSetContextCreate(CurrentMemoryContext, "calpads row",
 													  ALLOCSET_DEFAULT_SIZES);
@@ -222,9 +176,7 @@ PG_FUNCTION_INFO_V1(calpads_read_rows);
 Datum
 calpads_read_rows(PG_FUNCTION_ARGS)
 {
-	bytea	   *content = PG_GETARG_BYTEA_PP(1);
-
-	read_rows(fcinfo, guess_format(VARDATA_ANY(content), VARSIZE_ANY_EXHDR(content)));
+	read_rows(fcinfo, free_form_format(bytes_of(PG_GETARG_BYTEA_PP(1))));
 	return (Datum) 0;
 }
 

@@ -22,18 +22,26 @@
 
 /*
  * Once CALPADS has Y it stays Y until the academic year ends (section 4.3): in
- * this row or in one of the student that began before it in the same year.
+ * this row or in one of the student that began before it in the same year,
+ * and that CALPADS holds or will hold.
  */
 static bool
-calpads_has_y(const Comparison *work, const PictureRow *target, SprgField field)
+says_y_before(const PictureRow *rows, const PictureRow *target, SprgField field)
 {
 	DayNumber	year = school_year_start(target->start);
 
-	for (const PictureRow *row = work->student->baseline; row != NULL; row = row->next)
+	for (const PictureRow *row = rows; row != NULL; row = row->next)
 		if (row_has(row, SPRG_PROGRAM, "191") && row_has(row, field, "Y") &&
 			row->start <= target->start && school_year_start(row->start) == year)
 			return true;
 	return false;
+}
+
+static bool
+stays_y(const Comparison *work, const PictureRow *target, SprgField field)
+{
+	return says_y_before(work->student->baseline, target, field) ||
+		says_y_before(work->student->target, target, field);
 }
 
 /* The row of the SIS as CALPADS' rules let it be. */
@@ -46,9 +54,9 @@ lawful_target(const Comparison *work, const PictureRow *target)
 		school_year_start(target->start) != work->options->year_start)
 		return target;
 	row = row_copy(work->arena, target);
-	if (calpads_has_y(work, target, SPRG_RUNAWAY))
+	if (stays_y(work, target, SPRG_RUNAWAY))
 		row->value[SPRG_RUNAWAY] = "Y";
-	if (calpads_has_y(work, target, SPRG_UNACCOMPANIED) || row_has(row, SPRG_RUNAWAY, "Y"))
+	if (stays_y(work, target, SPRG_UNACCOMPANIED) || row_has(row, SPRG_RUNAWAY, "Y"))
 		row->value[SPRG_UNACCOMPANIED] = "Y";
 	return row;
 }

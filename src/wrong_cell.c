@@ -1,12 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * wrong_cell.c
- *	  Cells of files whose columns come in any order: dates, numbers and
- *	  lengths, each by the kind of its column.
+ *	  Cells of files whose columns come in any order, judged for SQL: dates,
+ *	  numbers and lengths, each by the kind of its column (free_form.c).
  *
- * Special education files write dates in two forms, and their codes are
- * judged in SQL (spec/casemis.md sections 2 and 6); so a layout of the reader
- * does not serve.
+ * Codes are judged in SQL (spec/casemis.md section 6).
  *
  *-------------------------------------------------------------------------
  */
@@ -20,7 +18,7 @@
 #include "utils/date.h"
 
 #include "compat.h"
-#include "field.h"
+#include "free_form.h"
 
 /* Elements of a one-dimensional array. */
 typedef struct Elements
@@ -47,42 +45,6 @@ field_text(Datum value)
 	text	   *content = DatumGetTextPP(value);
 
 	return (FieldText) {VARDATA_ANY(content), VARSIZE_ANY_EXHDR(content)};
-}
-
-static bool
-is_named(FieldText name, const char *wanted)
-{
-	return name.length == strlen(wanted) && memcmp(name.data, wanted, name.length) == 0;
-}
-
-/* A type of calpads.layout_field; Y and N are a code set like others. */
-static FieldType
-type_named(FieldText name)
-{
-	if (is_named(name, "date8") || is_named(name, "date_mdy"))
-		return FIELD_DATE8;
-	if (is_named(name, "integer"))
-		return FIELD_INTEGER;
-	return is_named(name, "text") ? FIELD_TEXT : FIELD_CODE;
-}
-
-static bool
-parse_date(FieldText value, DayNumber *day)
-{
-	return field_parse_date8(value, day) || field_parse_date_mdy(value, day);
-}
-
-static const char *
-complaint_about(FieldText value, FieldType type, int max_length)
-{
-	LayoutField field = {.name = "", .label = "", .type = type, .max_length = max_length};
-	DayNumber	day;
-	FieldError	error;
-
-	if (type == FIELD_DATE8)
-		return parse_date(value, &day) ? NULL : "the value is no date written CCYYMMDD or MM/DD/CCYY";
-	error = field_check(&field, value, &day);
-	return error == FIELD_OK ? NULL : field_error_message(error);
 }
 
 PG_FUNCTION_INFO_V1(calpads_wrong_cell);
@@ -112,9 +74,9 @@ calpads_wrong_cell(PG_FUNCTION_ARGS)
 
 		if (cells.nulls[cell] || types.nulls[cell])
 			continue;
-		complaint = complaint_about(field_text(cells.values[cell]),
-									type_named(field_text(types.values[cell])),
-									lengths.nulls[cell] ? 0 : DatumGetInt32(lengths.values[cell]));
+		complaint = free_form_complaint(field_text(cells.values[cell]),
+										free_form_type(field_text(types.values[cell])),
+										lengths.nulls[cell] ? 0 : DatumGetInt32(lengths.values[cell]));
 		if (complaint == NULL)
 			continue;
 		values[0] = Int32GetDatum(cell + 1);
@@ -132,7 +94,7 @@ calpads_casemis_date(PG_FUNCTION_ARGS)
 {
 	DayNumber	day;
 
-	if (!parse_date(field_text(PG_GETARG_DATUM(0)), &day))
+	if (!free_form_date(field_text(PG_GETARG_DATUM(0)), &day))
 		PG_RETURN_NULL();
 	PG_RETURN_DATEADT(day);
 }
