@@ -233,6 +233,11 @@ SELECT n, found.* FROM (VALUES
 INSERT INTO calpads.institution (cds_code, kind) VALUES ('19', 'district');
 INSERT INTO calpads.institution (cds_code, kind) VALUES ('1965432', 'university');
 
+-- Dates that eight digits cannot say: none of them becomes another date.
+SELECT field, value, rule FROM calpads.check_senr(jsonb_populate_record(NULL::calpads.senr,
+	'{"student_birth_date": "12008-02-03", "enrollment_start_date": "infinity", "enrollment_exit_date": "0044-03-15 BC"}'))
+WHERE field LIKE '%date';
+
 DELETE FROM calpads.institution;
 DROP FUNCTION add_student, break_rules;
 DROP TABLE broken, picture;

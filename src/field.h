@@ -51,7 +51,7 @@ extern bool field_parse_date_mdy(FieldText text, DayNumber *day);
 extern DayNumber day_from_calendar(int year, int month, int day);
 extern void day_to_calendar(DayNumber number, int *year, int *month, int *day);
 
-/* Writes eight digits, no terminating NUL. */
+/* Writes eight digits, no terminating NUL; of the years 1 to 9999. */
 extern void day_to_date8(DayNumber number, char digits[8]);
 
 /* Without the blanks at both ends.  Points into the same memory. */

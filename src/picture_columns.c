@@ -170,19 +170,32 @@ picture_row_signature(const PictureColumns *columns, TupleTableSlot *slot)
 
 /* ---- the row in memory -------------------------------------------------------- */
 
+/*
+ * Eight digits; what they cannot say, a year of five digits or an infinite
+ * date, comes as the server writes it, and is no date for the rules.
+ */
+static const char *
+copy_date(Arena *arena, DateADT date)
+{
+	char		digits[8];
+	const char *words;
+
+	if (date >= day_from_calendar(1, 1, 1) && date <= day_from_calendar(9999, 12, 31))
+	{
+		day_to_date8(date, digits);
+		return arena_copy(arena, digits, sizeof(digits));
+	}
+	words = DatumGetCString(DirectFunctionCall1(date_out, DateADTGetDatum(date)));
+	return arena_copy(arena, words, strlen(words));
+}
+
 static const char *
 copy_field(Arena *arena, const Process *process, TupleTableSlot *slot, int column, int field)
 {
 	FieldText	value;
-	char		digits[8];
 
 	if (is_date_field(process, field))
-	{
-		if (slot->tts_isnull[column])
-			return NULL;
-		day_to_date8(DatumGetDateADT(slot->tts_values[column]), digits);
-		return arena_copy(arena, digits, sizeof(digits));
-	}
+		return slot->tts_isnull[column] ? NULL : copy_date(arena, DatumGetDateADT(slot->tts_values[column]));
 	value = is_key_field(process, field) ? column_key(slot, column) : column_text(slot, column);
 	return value.length == 0 ? NULL : arena_copy(arena, value.data, value.length);
 }
