@@ -70,6 +70,12 @@ out_of_memory(size_t wanted)
 	exit(1);
 }
 
+static inline bool
+is_of_senr(const District *district)
+{
+	return district->process == &senr_process;
+}
+
 /* ---- choices ----------------------------------------------------------------- */
 
 /* xorshift64* */
@@ -130,18 +136,21 @@ odd_text(District *district, bool of_sis)
 	return trimmed.length == 0 ? NULL : arena_copy(district->arena, trimmed.data, trimmed.length);
 }
 
-/* The key of what CALPADS holds was checked when it was loaded; dates stay what they are. */
+/*
+ * The key of what CALPADS holds was checked when it was loaded, and its rows
+ * know one gender of a student; dates stay what they are.
+ */
 static inline void
 make_odd(District *district, PictureRow *row, bool of_sis)
 {
 	const Process *process = district->process;
 	int			field = choose(district, process->field_count);
-	bool		in_key = false;
+	bool		fixed = field == (is_of_senr(district) ? SENR_GENDER : SPRG_GENDER);
 
 	for (int part = 0; part < process->key_count; part++)
-		in_key |= process->key[part] == field;
+		fixed |= process->key[part] == field;
 	if (field == process->ssid || field == process->lea || field == process->transaction_type || field == 0 ||
-		field == process->start || field == process->end || (in_key && !of_sis))
+		(process->dates & FIELD_BIT(field)) || (fixed && !of_sis))
 		return;
 	row->value[field] = odd_text(district, of_sis);
 	if (field == process->school && row->value[field] == NULL)
@@ -414,12 +423,6 @@ corrected_program(District *district, const PictureRow *row)
 }
 
 /* ---- lines and the rehearsal ------------------------------------------------------ */
-
-static inline bool
-is_of_senr(const District *district)
-{
-	return district->process == &senr_process;
-}
 
 static inline PictureRow *
 random_row(District *district, const char *ssid)
