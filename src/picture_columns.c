@@ -10,6 +10,7 @@
 
 #include "access/tupdesc.h"
 #include "port/pg_bitutils.h"
+#include "utils/builtins.h"
 #include "utils/date.h"
 
 #include "compat.h"
