@@ -148,7 +148,8 @@ define_general_settings(void)
 							 "Share of the current year's rows in CALPADS that a batch may remove.", NULL,
 							 &removal_limit_percent, 5, 0, 100, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("calpads.comparison_memory",
-							"Memory that a comparison takes before it goes on in temporary files.", NULL,
+							"Memory that a comparison takes before it goes on in temporary files.",
+							"The keys of a file that is loaded take a quarter of it, at most 16 MB.",
 							&calpads_comparison_memory, 64 * 1024, 64, MAX_KILOBYTES, PGC_USERSET, GUC_UNIT_KB,
 							NULL, NULL, NULL);
 	define_bool("calpads.no_future_dates", "Leave exits and enrollments after today out of the files.",

@@ -158,6 +158,17 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, int flags)
 }
 #endif
 
+/* 15 has options of a sort where one flag was; 16 says whether to copy the datum. */
+#if PG_VERSION_NUM < 150000
+#define TUPLESORT_NONE false
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#define tuplesort_next_datum(sort, value, is_null) tuplesort_getdatum(sort, true, false, value, is_null, NULL)
+#else
+#define tuplesort_next_datum(sort, value, is_null) tuplesort_getdatum(sort, true, value, is_null, NULL)
+#endif
+
 /* The largest message of a client: 13 has no limit but that of a buffer. */
 #if PG_VERSION_NUM < 140000
 #define PQ_LARGE_MESSAGE_LIMIT 0

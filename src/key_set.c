@@ -11,34 +11,52 @@
 #include "key_set.h"
 
 #include "common/hashfn.h"
+#include "miscadmin.h"
+#include "storage/buffile.h"
 #include "utils/memutils.h"
 
 #define FIRST_CAPACITY 1024
+
+/* Each file's keys have a table of their own, so that they find room. */
+#define WAITING_FILES 16
+
+/* A key that found the table full. */
+typedef struct WaitingKey
+{
+	uint64		fingerprint;
+	int64		line_no;
+} WaitingKey;
 
 struct KeySet
 {
 	MemoryContext context;
 	uint64	   *places;
 	uint64		capacity;		/* a power of two */
+	uint64		most_capacity;	/* the same */
 	uint64		count;
+	BufFile    *waiting[WAITING_FILES];
 };
 
-static uint64 *
-make_places(MemoryContext context, uint64 capacity)
+/* ---- the table ---------------------------------------------------------- */
+
+static void
+make_places(KeySet *set, uint64 capacity)
 {
-	return MemoryContextAllocExtended(context, capacity * sizeof(uint64),
-									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	set->capacity = capacity;
+	set->places = MemoryContextAllocExtended(set->context, capacity * sizeof(uint64),
+											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 }
 
 KeySet *
-key_set_create(void)
+key_set_create(Size memory)
 {
-	KeySet	   *set = palloc(sizeof(KeySet));
+	KeySet	   *set = palloc0(sizeof(KeySet));
 
 	set->context = CurrentMemoryContext;
-	set->capacity = FIRST_CAPACITY;
-	set->places = make_places(set->context, set->capacity);
-	set->count = 0;
+	set->most_capacity = FIRST_CAPACITY;
+	while (set->most_capacity <= memory / sizeof(uint64) / 2)
+		set->most_capacity *= 2;
+	make_places(set, FIRST_CAPACITY);
 	return set;
 }
 
@@ -74,8 +92,7 @@ grow(KeySet *set)
 	uint64	   *old_places = set->places;
 	uint64		old_capacity = set->capacity;
 
-	set->capacity *= 2;
-	set->places = make_places(set->context, set->capacity);
+	make_places(set, 2 * old_capacity);
 	for (uint64 i = 0; i < old_capacity; i++)
 	{
 		if (old_places[i] != 0)
@@ -84,16 +101,86 @@ grow(KeySet *set)
 	pfree(old_places);
 }
 
+/* ---- keys that wait ------------------------------------------------------- */
+
+/*
+ * A key that is in the table has all its lines found there; one that is not has
+ * all of them in one file, in the order of the lines.  The table's places go by
+ * the lower bits, the files by the upper ones.
+ */
+static void
+let_wait(KeySet *set, uint64 fingerprint, int64 line_no)
+{
+	BufFile   **file = &set->waiting[fingerprint / (PG_UINT64_MAX / WAITING_FILES + 1)];
+	WaitingKey	key = {fingerprint, line_no};
+
+	if (*file == NULL)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(set->context);
+
+		*file = BufFileCreateTemp(false);
+		MemoryContextSwitchTo(caller);
+	}
+	BufFileWrite(*file, &key, sizeof(key));
+}
+
 bool
-key_set_add(KeySet *set, uint64 fingerprint)
+key_set_add(KeySet *set, uint64 fingerprint, int64 line_no)
 {
 	uint64	   *place = find_place(set, fingerprint);
 
 	if (*place != 0)
 		return false;
+	if (set->count == set->capacity / 8 * 7)
+	{
+		if (set->capacity == set->most_capacity)
+		{
+			let_wait(set, fingerprint, line_no);
+			return true;
+		}
+		grow(set);
+		place = find_place(set, fingerprint);
+	}
 	*place = fingerprint;
 	set->count++;
-	if (set->count > set->capacity / 8 * 7)
-		grow(set);
 	return true;
+}
+
+static void
+look_through(KeySet *set, BufFile *file, KeyTaker take, void *context)
+{
+	WaitingKey	key;
+
+	if (BufFileSeek(file, 0, 0, SEEK_SET) != 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not rewind a temporary file: %m")));
+	while (BufFileRead(file, &key, sizeof(key)) == sizeof(key))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!key_set_add(set, key.fingerprint, key.line_no))
+			take(context, key.fingerprint, key.line_no);
+	}
+	BufFileClose(file);
+}
+
+/* What finds the table full once more waits in a new file. */
+void
+key_set_finish(KeySet *set, KeyTaker take, void *context)
+{
+	for (int i = 0; i < WAITING_FILES; i++)
+	{
+		while (set->waiting[i] != NULL)
+		{
+			BufFile    *file = set->waiting[i];
+
+			set->waiting[i] = NULL;
+			pfree(set->places);
+			make_places(set, FIRST_CAPACITY);
+			set->count = 0;
+			look_through(set, file, take, context);
+		}
+	}
+	pfree(set->places);
+	pfree(set);
 }

@@ -3,7 +3,8 @@
  * key_set.h
  *	  Which keys of a file were there before.
  *
- * Keeps 64 bits of each key, so that 1.8 million keys take 16 MB.  Two keys that
+ * Keeps 64 bits of each key, so that 1.8 million keys take 16 MB.  Memory is
+ * bounded: keys beyond it wait in temporary files until the end.  Two keys that
  * differ are taken for the same with a chance of n * n / 2^65: for a file of a
  * million records once in 37 million files.  That one record would be set
  * aside, and its student held.
@@ -17,8 +18,8 @@
 
 typedef struct KeySet KeySet;
 
-/* An empty set in the current memory context. */
-extern KeySet *key_set_create(void);
+/* An empty set in the current memory context, whose table takes at most so many bytes. */
+extern KeySet *key_set_create(Size memory);
 
 /*
  * The fingerprint of a key, made field by field: the first call takes 0, each
@@ -32,7 +33,16 @@ extern uint64 key_set_fingerprint(uint64 so_far, const char *field, size_t lengt
  */
 extern void key_set_prefetch(const KeySet *set, uint64 fingerprint);
 
-/* Adds a key; false when it is in the set already. */
-extern bool key_set_add(KeySet *set, uint64 fingerprint);
+/*
+ * Adds the key of a line; false when it is known to be in the set already.  Of
+ * a key that must wait that is told at the end.
+ */
+extern bool key_set_add(KeySet *set, uint64 fingerprint, int64 line_no);
+
+/* Called for a line whose key waited, and was in the set already. */
+typedef void (*KeyTaker) (void *context, uint64 fingerprint, int64 line_no);
+
+/* Looks through the keys that wait, which gives lines in no order, and ends the set. */
+extern void key_set_finish(KeySet *set, KeyTaker take, void *context);
 
 #endif							/* CALPADS_KEY_SET_H */

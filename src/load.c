@@ -5,7 +5,8 @@
  *
  * The file is read twice: its beginning, to learn whose file it is, and then
  * as a whole.  Only then can it be told whether it is a file worth having; if
- * it is not, the error takes everything back.
+ * it is not, the error takes everything back.  A large file with a key twice
+ * may be read once more.
  *
  *-------------------------------------------------------------------------
  */
@@ -547,9 +548,31 @@ set_aside(const Load *load, const ServerReader *reader, const Record *record)
 	pfree(complaint);
 }
 
+/* What is done with each record of the file. */
+typedef void (*RecordTaker) (const Load *load, const ServerReader *reader, ReaderStatus status,
+							 const Record *record);
+
 static void
 take_record(const Load *load, const ServerReader *reader, ReaderStatus status,
 			const Record *record)
+{
+	if (status == READER_RECORD)
+		row_loader_take(load->rows, record);
+	else
+		set_aside(load, reader, record);
+}
+
+static void
+take_record_back(const Load *load, const ServerReader *reader, ReaderStatus status,
+				 const Record *record)
+{
+	if (status == READER_RECORD)
+		row_loader_take_back(load->rows, record);
+}
+
+static void
+call_with_place(RecordTaker take, const Load *load, const ServerReader *reader,
+				ReaderStatus status, const Record *record)
 {
 	Place		place = {load, record};
 	ErrorContextCallback callback = {
@@ -559,11 +582,54 @@ take_record(const Load *load, const ServerReader *reader, ReaderStatus status,
 	};
 
 	error_context_stack = &callback;
-	if (status == READER_RECORD)
-		row_loader_take(load->rows, record);
-	else
-		set_aside(load, reader, record);
+	take(load, reader, status, record);
 	error_context_stack = callback.previous;
+}
+
+/*
+ * Of some records it was only known at the end that their key had been there:
+ * they go into calpads.load_error with all that they say.
+ */
+static void
+read_late_duplicates(Load *load)
+{
+	Record		record;
+	ReaderStatus status;
+	ServerReader *reader;
+
+	file_source_rewind(load->source);
+	reader = server_reader_open(load->layout, load->layout_year, ENCODING_AUTO, load->source,
+								file_source_read, load->source);
+	while ((status = server_reader_next(reader, &record)) != READER_END)
+	{
+		CHECK_FOR_INTERRUPTS();
+		call_with_place(take_record_back, load, reader, status, &record);
+	}
+	server_reader_close(reader);
+}
+
+static void
+refuse_changed_file(const Load *load)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_IN_USE),
+			 errmsg("the file was changed while it was loaded"),
+			 errdetail_file(load),
+			 errhint("Load it again when it is complete.")));
+}
+
+/* What the records of calpads.load_error have put into the baseline. */
+static void
+delete_late_duplicates(const Load *load)
+{
+	const char *values[] = {load->load_id};
+
+	SPI_connect();
+	query_run(psprintf("DELETE FROM calpads.%s b USING calpads.load_error e"
+					   " WHERE b.load_id = $1::bigint AND e.load_id = $1::bigint AND b.line_no = e.line_no",
+					   load->process->baseline),
+			  1, values);
+	SPI_finish();
 }
 
 static void
@@ -572,6 +638,7 @@ read_rows(Load *load)
 	const LoadTally *tally;
 	Record		record;
 	ReaderStatus status;
+	bool		has_late_duplicates;
 	ServerReader *reader = server_reader_open(load->layout, load->layout_year, ENCODING_AUTO,
 											  load->source, read_with_digest, load);
 
@@ -588,19 +655,26 @@ read_rows(Load *load)
 		CHECK_FOR_INTERRUPTS();
 		if (status == READER_BAD_RECORD && record.error == READER_TRUNCATED)
 			refuse_cut_off_file(load, &record);
-		take_record(load, reader, status, &record);
+		call_with_place(take_record, load, reader, status, &record);
 		if (tally->rows_read % PROGRESS_RECORDS == 0)
 			copy_progress_update(server_reader_bytes(reader), tally->rows_loaded,
 								 tally->rows_rejected);
 	}
 
-	copy_progress_update(server_reader_bytes(reader), tally->rows_loaded, tally->rows_rejected);
-	copy_progress_end();
 	load->bytes = server_reader_bytes(reader);
 	server_reader_close(reader);
-	row_loader_finish(load->rows);
+
+	has_late_duplicates = row_loader_has_late_duplicates(load->rows);
+	if (has_late_duplicates)
+		read_late_duplicates(load);
+	copy_progress_update(load->bytes, tally->rows_loaded, tally->rows_rejected);
+	copy_progress_end();
+	if (!row_loader_finish(load->rows))
+		refuse_changed_file(load);
 	/* The rows are to be seen by the statements that follow. */
 	CommandCounterIncrement();
+	if (has_late_duplicates)
+		delete_late_duplicates(load);
 }
 
 static void

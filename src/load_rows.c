@@ -7,13 +7,17 @@
  */
 #include "load_rows.h"
 
+#include "catalog/pg_operator_d.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/tuplesort.h"
 
+#include "calpads.h"
+#include "compat.h"
 #include "key_set.h"
 #include "query.h"
 #include "row_writer.h"
@@ -23,6 +27,10 @@
 #define SSID_LENGTH 10
 #define SHOWN_ERRORS 3
 #define SHOWN_SCHOOLS 10
+
+/* What the keys of the records may take, and the lines of late duplicates (kB). */
+#define MOST_KEY_MEMORY (16 * 1024)
+#define LATE_LINES_MEMORY 4096
 
 /* What a column of the baseline is filled with. */
 typedef enum ColumnSource
@@ -56,8 +64,27 @@ typedef struct FieldForm
 	const char *message;
 } FieldForm;
 
+/* An error for the message. */
+typedef struct ShownError
+{
+	int64		line_no;
+	const char *text;
+} ShownError;
+
+/*
+ * Records that were taken, and whose key was there before.  Their fingerprints
+ * together tell that the same records came back.
+ */
+typedef struct LateDuplicates
+{
+	Tuplesortstate *lines;		/* NULL = there are none */
+	int64		next_line;		/* 0 = no more */
+	uint64		fingerprints;	/* added when found, taken away when they come back */
+} LateDuplicates;
+
 struct RowLoader
 {
+	MemoryContext context;
 	const OdsProcess *process;
 	int64		load_id;
 	FieldText	lea;
@@ -81,12 +108,13 @@ struct RowLoader
 	int			column_count;
 	RowWriter  *errors;
 	KeySet	   *keys;
+	LateDuplicates late;
 	HTAB	   *schools;
 	School	   *last_school;	/* rows of a school often stand together */
 
 	LoadTally	tally;
-	StringInfoData first_errors;
-	int			shown_errors;
+	ShownError	shown_errors[SHOWN_ERRORS]; /* the first of the file, in order */
+	int			shown_error_count;
 };
 
 /* ---- making a loader ---------------------------------------------------- */
@@ -241,11 +269,18 @@ read_schools(RowLoader *loader)
 	SPI_finish();
 }
 
+static Size
+key_memory(void)
+{
+	return (Size) Min(MOST_KEY_MEMORY, calpads_comparison_memory / 4) * 1024;
+}
+
 RowLoader *
 row_loader_create(const OdsProcess *process, const Layout *layout, int64 load_id, const char *lea)
 {
 	RowLoader  *loader = palloc0(sizeof(RowLoader));
 
+	loader->context = CurrentMemoryContext;
 	loader->process = process;
 	loader->load_id = load_id;
 	loader->lea = (FieldText) {lea, strlen(lea)};
@@ -259,8 +294,7 @@ row_loader_create(const OdsProcess *process, const Layout *layout, int64 load_id
 	loader->baseline = row_writer_open(process->baseline);
 	loader->errors = row_writer_open("load_error");
 	find_columns(loader);
-	loader->keys = key_set_create();
-	initStringInfo(&loader->first_errors);
+	loader->keys = key_set_create(key_memory());
 	return loader;
 }
 
@@ -335,13 +369,37 @@ add_string(RowWriter *writer, const char *string)
 static void
 remember_error(RowLoader *loader, const Record *record, const char *field, const char *message)
 {
-	if (loader->shown_errors == SHOWN_ERRORS)
+	ShownError *shown = loader->shown_errors;
+	MemoryContext caller;
+	int			at = loader->shown_error_count;
+
+	while (at > 0 && shown[at - 1].line_no > record->line_no)
+		at--;
+	if (at == SHOWN_ERRORS)
 		return;
-	appendStringInfo(&loader->first_errors, "%sline %lld, %s%s%s",
-					 loader->shown_errors > 0 ? "; " : "", (long long) record->line_no,
-					 field == NULL ? "" : field, field == NULL ? "" : ": ", message);
-	loader->tally.first_errors = loader->first_errors.data;
-	loader->shown_errors++;
+	if (loader->shown_error_count < SHOWN_ERRORS)
+		loader->shown_error_count++;
+	memmove(&shown[at + 1], &shown[at], (loader->shown_error_count - at - 1) * sizeof(ShownError));
+
+	caller = MemoryContextSwitchTo(loader->context);
+	shown[at].line_no = record->line_no;
+	shown[at].text = psprintf("line %lld, %s%s%s", (long long) record->line_no,
+							  field == NULL ? "" : field, field == NULL ? "" : ": ", message);
+	MemoryContextSwitchTo(caller);
+}
+
+/* The errors for the message; NULL when there are none. */
+static const char *
+join_errors(const RowLoader *loader)
+{
+	StringInfoData list;
+
+	if (loader->shown_error_count == 0)
+		return NULL;
+	initStringInfo(&list);
+	for (int i = 0; i < loader->shown_error_count; i++)
+		appendStringInfo(&list, "%s%s", i > 0 ? "; " : "", loader->shown_errors[i].text);
+	return list.data;
 }
 
 /* A row of calpads.load_error. */
@@ -487,33 +545,41 @@ key_fingerprint(const RowLoader *loader, const Record *record)
 	return fingerprint;
 }
 
+static void
+write_duplicate(RowLoader *loader, const Record *record)
+{
+	write_error(loader, record, NULL, "IVR0034", "an earlier record of the file has the same key");
+}
+
 static bool
 check_key(RowLoader *loader, const Record *record, uint64 key)
 {
-	if (key_set_add(loader->keys, key))
+	if (key_set_add(loader->keys, key, record->line_no))
 		return true;
-	write_error(loader, record, NULL, "IVR0034", "an earlier record of the file has the same key");
+	write_duplicate(loader, record);
 	return false;
 }
 
 static void
-count_school(RowLoader *loader, FieldText code)
+count_school(RowLoader *loader, FieldText code, int rows)
 {
 	if (loader->last_school == NULL ||
 		memcmp(loader->last_school->code, code.data, SCHOOL_LENGTH) != 0)
 		loader->last_school = find_school(loader, code);
-	loader->last_school->rows++;
-	loader->tally.rows_selected += loader->last_school->selected;
+	loader->last_school->rows += rows;
+	if (loader->last_school->selected)
+		loader->tally.rows_selected += rows;
 }
 
+/* Counts a loaded row, or one that is taken back: rows is 1 or -1. */
 static void
-count_row(RowLoader *loader, const Record *record)
+count_row(RowLoader *loader, const Record *record, int rows)
 {
-	loader->tally.rows_loaded++;
+	loader->tally.rows_loaded += rows;
 	if (loader->school_field >= 0)
-		count_school(loader, code_of(record, loader->school_field));
-	if (loader->exit_date_field >= 0)
-		loader->tally.rows_closed += code_of(record, loader->exit_date_field).length > 0;
+		count_school(loader, code_of(record, loader->school_field), rows);
+	if (loader->exit_date_field >= 0 && code_of(record, loader->exit_date_field).length > 0)
+		loader->tally.rows_closed += rows;
 }
 
 void
@@ -529,7 +595,7 @@ row_loader_take(RowLoader *loader, const Record *record)
 		check_lea(loader, record) && check_key(loader, record, key))
 	{
 		row_writer_end_row(loader->baseline);
-		count_row(loader, record);
+		count_row(loader, record, 1);
 	}
 	else
 	{
@@ -541,11 +607,68 @@ row_loader_take(RowLoader *loader, const Record *record)
 	MemoryContextReset(loader->row_context);
 }
 
+/* ---- taking back -------------------------------------------------------- */
+
+/* A KeyTaker. */
+static void
+add_late_duplicate(void *context, uint64 fingerprint, int64 line_no)
+{
+	LateDuplicates *late = context;
+
+	if (late->lines == NULL)
+		late->lines = tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false,
+											LATE_LINES_MEMORY, NULL, TUPLESORT_NONE);
+	tuplesort_putdatum(late->lines, Int64GetDatum(line_no), false);
+	late->fingerprints += fingerprint;
+}
+
+static void
+find_next_line(LateDuplicates *late)
+{
+	Datum		line_no;
+	bool		is_null;
+
+	late->next_line = tuplesort_next_datum(late->lines, &line_no, &is_null) ? DatumGetInt64(line_no) : 0;
+}
+
+bool
+row_loader_has_late_duplicates(RowLoader *loader)
+{
+	key_set_finish(loader->keys, add_late_duplicate, &loader->late);
+	if (loader->late.lines == NULL)
+		return false;
+	tuplesort_performsort(loader->late.lines);
+	find_next_line(&loader->late);
+	return true;
+}
+
 void
+row_loader_take_back(RowLoader *loader, const Record *record)
+{
+	MemoryContext caller;
+
+	if (record->line_no != loader->late.next_line)
+		return;
+	find_next_line(&loader->late);
+
+	caller = MemoryContextSwitchTo(loader->row_context);
+	loader->late.fingerprints -= key_fingerprint(loader, record);
+	write_duplicate(loader, record);
+	count_row(loader, record, -1);
+	loader->tally.rows_rejected++;
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(loader->row_context);
+}
+
+bool
 row_loader_finish(RowLoader *loader)
 {
 	row_writer_close(loader->baseline);
 	row_writer_close(loader->errors);
+	if (loader->late.lines != NULL)
+		tuplesort_end(loader->late.lines);
+	loader->tally.first_errors = join_errors(loader);
+	return loader->late.next_line == 0 && loader->late.fingerprints == 0;
 }
 
 /* ---- reporting ---------------------------------------------------------- */

@@ -54,7 +54,8 @@ typedef struct LoadTally
 	int64		rows_rejected;
 	int64		rows_selected;	/* loaded ones of schools that are selected */
 	int64		rows_closed;	/* loaded ones with an exit date */
-	const char *first_errors;	/* up to three, for a message: line, field, what is wrong */
+	const char *first_errors;	/* up to three, for a message: line, field, what is wrong;
+								 * there when the loader is finished */
 } LoadTally;
 
 typedef struct RowLoader RowLoader;
@@ -70,15 +71,32 @@ extern RowLoader *row_loader_create(const OdsProcess *process, const Layout *lay
 /*
  * Takes a record into the baseline.  Sets it aside in calpads.load_error when
  * a field is bad (a row there for each bad field), when it is of another LEA
- * and the process has a lea_rule, or when its key was there before (IVR0034).
+ * and the process has a lea_rule, or when its key is known to have been there
+ * before (IVR0034).
  */
 extern void row_loader_take(RowLoader *loader, const Record *record);
 
 /* Sets a line aside that is no record; message says what is wrong with it. */
 extern void row_loader_set_aside(RowLoader *loader, const Record *record, const char *message);
 
-/* Writes what is still waiting. */
-extern void row_loader_finish(RowLoader *loader);
+/*
+ * When the records are over: were any taken whose key was there before?  Of a
+ * large file that is known only then.  If so, the records must be passed to
+ * row_loader_take_back again, in the same order.
+ */
+extern bool row_loader_has_late_duplicates(RowLoader *loader);
+
+/*
+ * Sets a record aside if it is one of these.  It is in the baseline still, as
+ * the only one with a line number of calpads.load_error.
+ */
+extern void row_loader_take_back(RowLoader *loader, const Record *record);
+
+/*
+ * Writes what is still waiting.  False when not all records came back to
+ * row_loader_take_back as they had been.
+ */
+extern bool row_loader_finish(RowLoader *loader);
 
 extern const LoadTally *row_loader_tally(const RowLoader *loader);
 
