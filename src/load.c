@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/elog.h"
+#include "utils/guc.h"
 
 #include "compat.h"
 #include "file_source.h"
@@ -623,13 +624,16 @@ static void
 delete_late_duplicates(const Load *load)
 {
 	const char *values[] = {load->load_id};
+	int			settings = NewGUCNestLevel();
 
+	query_set_planner();
 	SPI_connect();
 	query_run(psprintf("DELETE FROM calpads.%s b USING calpads.load_error e"
 					   " WHERE b.load_id = $1::bigint AND e.load_id = $1::bigint AND b.line_no = e.line_no",
 					   load->process->baseline),
 			  1, values);
 	SPI_finish();
+	AtEOXact_GUC(true, settings);
 }
 
 static void

@@ -450,24 +450,6 @@ receiver_end(DestReceiver *self)
 }
 
 static void
-set_option(const char *name, const char *value)
-{
-	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-}
-
-/*
- * A mapping view joins many small relations, and often tables that were filled
- * a minute ago: where the planner takes a thousand rows for one, a nested loop
- * takes the night.  Compiling such a query costs more than running it.
- */
-static void
-set_planner(void)
-{
-	set_option("enable_nestloop", "off");
-	set_option("jit", "off");
-}
-
-static void
 read_side(Comparison *comparison, Side side, RowTaker take, const char *query, ParamListInfo parameters)
 {
 	int			settings = NewGUCNestLevel();
@@ -478,7 +460,7 @@ read_side(Comparison *comparison, Side side, RowTaker take, const char *query, P
 	options.params = parameters;
 	options.read_only = true;
 	options.dest = (DestReceiver *) &receiver;
-	set_planner();
+	query_set_planner();
 	if (SPI_execute_extended(query, &options) < 0)
 		elog(ERROR, "could not read a picture: %s", query);
 	AtEOXact_GUC(true, settings);
@@ -694,7 +676,7 @@ read_few(Comparison *comparison, Side side, const char *condition, ParamListInfo
 {
 	int			settings = NewGUCNestLevel();
 
-	set_option(option, value);
+	query_set_option(option, value);
 	read_side(comparison, side, put_into_portion, psprintf("%s AND %s", comparison->picture[side].query, condition),
 			  parameters);
 	AtEOXact_GUC(true, settings);

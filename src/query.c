@@ -32,8 +32,7 @@ execute(const char *statement, bool read_only, int count, const char *const *val
 
 	/* An error takes the setting back with the transaction. */
 	settings = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	query_set_option("search_path", "pg_catalog, pg_temp");
 	result = SPI_execute_with_args(statement, count, types, parameters, nulls, read_only, 0);
 	AtEOXact_GUC(true, settings);
 	/* SPI leaves its own context behind, which ends with SPI_finish. */
@@ -68,4 +67,22 @@ query_boolean(uint64 row, int column)
 	const char *value = query_value(row, column);
 
 	return value != NULL && value[0] == 't';
+}
+
+void
+query_set_option(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * A mapping view joins many small relations, and often tables that were filled
+ * a minute ago: where the planner takes a thousand rows for one, a nested loop
+ * takes the night.  Compiling such a query costs more than running it.
+ */
+void
+query_set_planner(void)
+{
+	query_set_option("enable_nestloop", "off");
+	query_set_option("jit", "off");
 }

@@ -35,4 +35,10 @@ extern char *query_value(uint64 row, int column);
 /* The same for a boolean; null is false. */
 extern bool query_boolean(uint64 row, int column);
 
+/* Sets an option in the level of settings that the caller has begun (NewGUCNestLevel), and ends. */
+extern void query_set_option(const char *name, const char *value);
+
+/* Lets statements join by hashing, for relations that the planner knows nothing of. */
+extern void query_set_planner(void);
+
 #endif							/* CALPADS_QUERY_H */
