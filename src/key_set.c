@@ -86,13 +86,14 @@ key_set_prefetch(const KeySet *set, uint64 fingerprint)
 	__builtin_prefetch(&set->places[fingerprint & (set->capacity - 1)], 1);
 }
 
+/* The old table is there beside the new one: the last of them is a small one. */
 static void
 grow(KeySet *set)
 {
 	uint64	   *old_places = set->places;
 	uint64		old_capacity = set->capacity;
 
-	make_places(set, 2 * old_capacity);
+	make_places(set, 4 * old_capacity >= set->most_capacity ? set->most_capacity : 2 * old_capacity);
 	for (uint64 i = 0; i < old_capacity; i++)
 	{
 		if (old_places[i] != 0)
