@@ -7791,12 +7791,17 @@ COMMENT ON FUNCTION calpads.check_lac_writable(regclass) IS
  * the same for the SSID extract].  Students who are not in the file, or of whom
  * a row was set aside, keep what they have: the SSID extract fills these columns
  * too.
+ *
+ * NOT EXISTS, because NOT IN compares each with each where the students are too
+ * many for work_mem.  The query takes work_mem several times over, and a load
+ * as a whole at most 32 MB.
  */
 CREATE FUNCTION calpads.fill_language_status(load_id bigint) RETURNS void
 	LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off
 	SET jit = off
+	SET work_mem = '2MB'
 AS $$
 DECLARE
 	lac regclass;
@@ -7816,7 +7821,7 @@ BEGIN
 			FROM calpads.sela_baseline b
 			WHERE b.load_id = $1
 				-- What was set aside may have been the newest.
-				AND b.ssid NOT IN (SELECT e.ssid FROM calpads.load_error e WHERE e.load_id = $1 AND e.ssid IS NOT NULL)
+				AND NOT EXISTS (SELECT FROM calpads.load_error e WHERE e.load_id = $1 AND e.ssid = b.ssid)
 			ORDER BY b.ssid, b.english_language_acquisition_status_start_date DESC,
 				calpads.elas_rank(b.english_language_acquisition_status_code) DESC
 		), student AS MATERIALIZED (
@@ -7836,11 +7841,12 @@ BEGIN
 			INSERT INTO %2$s (id, eac, ead)
 			SELECT student.id, student.status, student.start_date
 			FROM student
-			WHERE student.id NOT IN (SELECT lac.id FROM %3$s AS lac WHERE lac.del IS NOT TRUE AND lac.id IS NOT NULL)
+			WHERE NOT EXISTS (SELECT FROM %3$s AS lac WHERE lac.id = student.id AND lac.del IS NOT TRUE)
 			RETURNING id
 		)
 		SELECT (SELECT count(*) FROM changed) AS changed, (SELECT count(*) FROM added) AS added,
-			(SELECT count(*) FROM newest WHERE newest.ssid NOT IN (SELECT student.ssid FROM student)) AS unknown
+			(SELECT count(*) FROM newest
+				WHERE NOT EXISTS (SELECT FROM student WHERE student.ssid = newest.ssid)) AS unknown
 		$query$, calpads.sis_source(NULL, 'stu'), lac, calpads.sis_source(NULL, 'lac'))
 		INTO tally
 		USING load_id;
