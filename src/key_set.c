@@ -3,14 +3,12 @@
  * key_set.c
  *	  Which keys of a file were there before.
  *
- * Open addressing with linear probing over fingerprints; zero is an empty
- * place, and a key whose fingerprint is zero gets another one.
+ * Open addressing with linear probing over fingerprints; zero is an empty place.
  *
  *-------------------------------------------------------------------------
  */
 #include "key_set.h"
 
-#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/buffile.h"
 #include "utils/memutils.h"
@@ -48,15 +46,19 @@ make_places(KeySet *set, uint64 capacity)
 }
 
 KeySet *
-key_set_create(Size memory)
+key_set_create(Size memory, uint64 keys)
 {
 	KeySet	   *set = palloc0(sizeof(KeySet));
+	uint64		capacity;
 
 	set->context = CurrentMemoryContext;
 	set->most_capacity = FIRST_CAPACITY;
 	while (set->most_capacity <= memory / sizeof(uint64) / 2)
 		set->most_capacity *= 2;
-	make_places(set, FIRST_CAPACITY);
+	capacity = FIRST_CAPACITY;
+	while (capacity < set->most_capacity && capacity / 8 * 7 < keys)
+		capacity *= 2;
+	make_places(set, capacity);
 	return set;
 }
 
@@ -69,15 +71,6 @@ find_place(const KeySet *set, uint64 fingerprint)
 	while (set->places[at] != 0 && set->places[at] != fingerprint)
 		at = (at + 1) & (set->capacity - 1);
 	return &set->places[at];
-}
-
-uint64
-key_set_fingerprint(uint64 so_far, const char *field, size_t length)
-{
-	uint64		fingerprint = hash_bytes_extended((const unsigned char *) field, (int) length,
-												  so_far);
-
-	return fingerprint == 0 ? 1 : fingerprint;
 }
 
 void

@@ -18,16 +18,15 @@
 
 typedef struct KeySet KeySet;
 
-/* An empty set in the current memory context, whose table takes at most so many bytes. */
-extern KeySet *key_set_create(Size memory);
-
 /*
- * The fingerprint of a key, made field by field: the first call takes 0, each
- * other one what the one before gave.
+ * An empty set in the current memory context, whose table takes at most so many
+ * bytes; about so many keys are to come.
  */
-extern uint64 key_set_fingerprint(uint64 so_far, const char *field, size_t length);
+extern KeySet *key_set_create(Size memory, uint64 keys);
 
 /*
+ * A fingerprint is a digest of the key's fields (digest.h), and not zero.
+ *
  * Lets the memory where the fingerprint belongs come near.  The caller has
  * other work for about a row's time before it calls key_set_add.
  */

@@ -648,7 +648,7 @@ read_rows(Load *load)
 
 	load->digest = sha256_start();
 	load->rows = row_loader_create(load->process, load->layout, strtoll(load->load_id, NULL, 10),
-								   load->lea);
+								   load->lea, file_source_size(load->source));
 	tally = row_loader_tally(load->rows);
 	copy_progress_start(row_loader_relation(load->rows), PROGRESS_COPY_COMMAND_FROM,
 						load->from_server ? PROGRESS_COPY_TYPE_FILE : PROGRESS_COPY_TYPE_CALLBACK,

@@ -18,6 +18,7 @@
 
 #include "calpads.h"
 #include "compat.h"
+#include "digest.h"
 #include "key_set.h"
 #include "query.h"
 #include "row_writer.h"
@@ -31,6 +32,9 @@
 /* What the keys of the records may take, and the lines of late duplicates (kB). */
 #define MOST_KEY_MEMORY (16 * 1024)
 #define LATE_LINES_MEMORY 4096
+
+/* A record of an extract is about as long, or longer. */
+#define USUAL_RECORD_BYTES 150
 
 /* What a column of the baseline is filled with. */
 typedef enum ColumnSource
@@ -276,7 +280,8 @@ key_memory(void)
 }
 
 RowLoader *
-row_loader_create(const OdsProcess *process, const Layout *layout, int64 load_id, const char *lea)
+row_loader_create(const OdsProcess *process, const Layout *layout, int64 load_id, const char *lea,
+				  int64 file_size)
 {
 	RowLoader  *loader = palloc0(sizeof(RowLoader));
 
@@ -294,7 +299,7 @@ row_loader_create(const OdsProcess *process, const Layout *layout, int64 load_id
 	loader->baseline = row_writer_open(process->baseline);
 	loader->errors = row_writer_open("load_error");
 	find_columns(loader);
-	loader->keys = key_set_create(key_memory());
+	loader->keys = key_set_create(key_memory(), file_size / USUAL_RECORD_BYTES);
 	return loader;
 }
 
@@ -534,15 +539,12 @@ check_lea(RowLoader *loader, const Record *record)
 static uint64
 key_fingerprint(const RowLoader *loader, const Record *record)
 {
-	uint64		fingerprint = 0;
+	uint64		digest = 0;
 
 	for (int i = 0; i < loader->key_count; i++)
-	{
-		FieldText	value = code_of(record, loader->key[i]);
-
-		fingerprint = key_set_fingerprint(fingerprint, value.data, value.length);
-	}
-	return fingerprint;
+		digest = digest_text(digest, i, code_of(record, loader->key[i]));
+	digest = digest_spread(digest);
+	return digest == 0 ? 1 : digest;
 }
 
 static void

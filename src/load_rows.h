@@ -62,11 +62,11 @@ typedef struct RowLoader RowLoader;
 
 /*
  * Makes a loader in the current memory context, which must last as long.  The
- * layout is that of the file; lea is the one whose rows are loaded.  Reads
- * calpads.school.
+ * layout is that of the file, whose size is in bytes; lea is the one whose rows
+ * are loaded.  Reads calpads.school.
  */
 extern RowLoader *row_loader_create(const OdsProcess *process, const Layout *layout,
-									int64 load_id, const char *lea);
+									int64 load_id, const char *lea, int64 file_size);
 
 /*
  * Takes a record into the baseline.  Sets it aside in calpads.load_error when
