@@ -87,7 +87,7 @@ my @calls = (
 	[ 'casemis_run', "SELECT status FROM public.casemis, calpads.casemis_run('sped', content)", qr/^calpads\.(casemis_import|casemis_message)$/ ],
 	[ 'import_programs', "SELECT status FROM public.programs, calpads.import_programs('programs.txt', content, force => true)" ],
 	[ 'run_job_now', "SELECT status, message FROM calpads.run_job_now('nightly')", qr/^calpads\.(job|job_run|mail)$/ ],
-	[ 'a difference that is sorted on the disk', "SET work_mem = '64kB'; SELECT count(*) FROM calpads.senr_delta(true)" ]);
+	[ 'a difference that is sorted on the disk', "SET work_mem = '64kB'; SET calpads.comparison_memory = '64kB'; SELECT count(*) FROM calpads.senr_delta(true)" ]);
 
 # Blocks that are left: none, a few, and some number at random, the seed in the output.
 my $seed = $ENV{SEED} // time;
