@@ -116,7 +116,7 @@ SELECT * FROM calpads.sprg_record(replace(regexp_replace(sprg(1, '{"education_pr
 -- The overlay: a change, an addition, deletions; of a key the file that was
 -- posted last counts; a file that is not posted changes nothing.
 SELECT max(load_id) AS load_id FROM calpads.load \gset
-INSERT INTO calpads.batch (batch_id, process, lea, load_id, today, encoding, forced) VALUES (1, 'SPRG', '5699990', :load_id, '2025-10-15', 'utf8', false);
+INSERT INTO calpads.batch (batch_id, process, lea, load_id, today, encoding, forced) VALUES (1, 'SPRG', '5699990', :load_id, '2025-10-15', 'UTF8', false);
 INSERT INTO calpads.extract_file (file_id, batch_id, process, lea, seq, category, file_name, records, status, post_order) VALUES
 	(1, 1, 'SPRG', '5699990', 1, 'Removals', '001_Removals.txt', 2, 'Posted', 1),
 	(2, 1, 'SPRG', '5699990', 2, 'Exits', '002_Exits.txt', 1, 'Posted', 2),

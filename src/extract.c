@@ -21,8 +21,8 @@
 #include "utils/date.h"
 
 #include "compat.h"
-#include "field.h"
 #include "new_file.h"
+#include "picture_columns.h"
 #include "plain_name.h"
 #include "query.h"
 
@@ -43,13 +43,8 @@ append_record(StringInfo line, const char *const *values, int count)
 static void
 append_value(StringInfo line, Oid type, Datum value)
 {
-	char		digits[8];
-
 	if (type == DATEOID)
-	{
-		day_to_date8(DatumGetDateADT(value), digits);
-		appendBinaryStringInfo(line, digits, sizeof(digits));
-	}
+		appendStringInfoString(line, date_as_field(DatumGetDateADT(value)));
 	else
 	{
 		text	   *characters = DatumGetTextPP(value);

@@ -171,22 +171,23 @@ picture_row_signature(const PictureColumns *columns, TupleTableSlot *slot)
 
 /* ---- the row in memory -------------------------------------------------------- */
 
-/*
- * Eight digits; what they cannot say, a year of five digits or an infinite
- * date, comes as the server writes it, and is no date for the rules.
- */
+const char *
+date_as_field(DateADT date)
+{
+	char	   *digits;
+
+	if (date < day_from_calendar(1, 1, 1) || date > day_from_calendar(9999, 12, 31))
+		return DatumGetCString(DirectFunctionCall1(date_out, DateADTGetDatum(date)));
+	digits = palloc0(8 + 1);
+	day_to_date8(date, digits);
+	return digits;
+}
+
 static const char *
 copy_date(Arena *arena, DateADT date)
 {
-	char		digits[8];
-	const char *words;
+	const char *words = date_as_field(date);
 
-	if (date >= day_from_calendar(1, 1, 1) && date <= day_from_calendar(9999, 12, 31))
-	{
-		day_to_date8(date, digits);
-		return arena_copy(arena, digits, sizeof(digits));
-	}
-	words = DatumGetCString(DirectFunctionCall1(date_out, DateADTGetDatum(date)));
 	return arena_copy(arena, words, strlen(words));
 }
 

@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "executor/tuptable.h"
+#include "utils/date.h"
 
 #include "process.h"
 
@@ -51,6 +52,13 @@ extern FieldText column_text(TupleTableSlot *slot, int column);
 
 /* The same without blanks around it: a district's own view may pad its keys. */
 extern FieldText column_key(TupleTableSlot *slot, int column);
+
+/*
+ * A date in the eight digits of a record.  What they cannot say, a year of five
+ * digits or an infinite date, comes as the server writes it, and is no date for
+ * the rules.  In the current memory context.
+ */
+extern const char *date_as_field(DateADT date);
 
 /*
  * The row that is in the slot, all of it fetched.  Without a start date it
