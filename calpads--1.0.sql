@@ -3023,6 +3023,12 @@ CREATE TABLE calpads.senr_baseline (
 	upload_date text COLLATE "C",
 	last_date_updated text COLLATE "C"
 );
+-- Loads are kept, and lie one behind the other: the index tells where a load is
+-- not, so that a night does not read those of all nights before.  It is made of
+-- the pages that are there when the table is vacuumed, so each load is followed
+-- by that.  Loading tells it of its rows itself (src/row_writer.h).
+CREATE INDEX senr_baseline_load_id ON calpads.senr_baseline USING brin (load_id) WITH (pages_per_range = 32);
+ALTER TABLE calpads.senr_baseline SET (autovacuum_vacuum_insert_threshold = 10000, autovacuum_vacuum_insert_scale_factor = 0);
 COMMENT ON TABLE calpads.senr_baseline IS
 	'records of the SENR ODS extracts (layout senr_ods), of all loads; blanks are null; within a load the key '
 	'(school_of_attendance, ssid, enrollment_start_date) is unique';
@@ -3062,6 +3068,8 @@ CREATE TABLE calpads.sprg_baseline (
 	upload_date text COLLATE "C",
 	last_date_updated text COLLATE "C"
 );
+CREATE INDEX sprg_baseline_load_id ON calpads.sprg_baseline USING brin (load_id) WITH (pages_per_range = 32);
+ALTER TABLE calpads.sprg_baseline SET (autovacuum_vacuum_insert_threshold = 10000, autovacuum_vacuum_insert_scale_factor = 0);
 COMMENT ON TABLE calpads.sprg_baseline IS
 	'records of the SPRG ODS extracts (layout sprg_ods), of all loads; blanks are null; within a load the key '
 	'(school_of_attendance, ssid, education_program_code, education_program_membership_start_date, '
@@ -3753,13 +3761,26 @@ CREATE FUNCTION calpads.equals_one_of(expression text, choices text[], type regt
 		ELSE format('%s = ANY (%L::%s[])', expression, choices, type) END;
 COMMENT ON FUNCTION calpads.equals_one_of(text, text[], regtype) IS 'condition that an expression has one of these values';
 
+-- The index over load_id would only be in the way where most of the table is
+-- read: an expression is not in it.
+CREATE FUNCTION calpads.load_condition(process text, loads bigint[]) RETURNS text
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT calpads.equals_one_of(CASE WHEN 2 * sum(l.rows_loaded) FILTER (WHERE l.load_id = ANY (loads)) >= sum(l.rows_loaded)
+			THEN 'p.load_id + 0' ELSE 'p.load_id' END, loads::text[], 'bigint')
+	FROM calpads.load l
+	WHERE l.process = load_condition.process
+$$;
+COMMENT ON FUNCTION calpads.load_condition(text, bigint[]) IS 'condition that a row p of a baseline is of one of these loads of a process';
+
 -- All columns as they are, so that the executor need not make rows of its own.
 CREATE FUNCTION calpads.baseline_query(process text, lea text, ssid text) RETURNS text
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('SELECT p.* FROM %s p WHERE %s', calpads.picture_relation(baseline_query.process),
-			calpads.equals_one_of('p.load_id', array_agg(c.load_id::text ORDER BY c.load_id), 'bigint'))
+			calpads.load_condition(baseline_query.process, array_agg(c.load_id ORDER BY c.load_id)))
 		|| coalesce(' AND p.ssid = ' || quote_literal(baseline_query.ssid), '')
 		|| calpads.process_condition(baseline_query.process)
 	FROM calpads.current_load c
@@ -5912,12 +5933,12 @@ BEGIN
 	RETURN QUERY EXECUTE format('SELECT s.line_no, CASE WHEN m.replacement_ssid IS NULL THEN s.line '
 		'ELSE calpads.line_with_ssid(s.line, m.replacement_ssid) END FROM ('
 		'SELECT p.line_no, p.ssid, %s AS line FROM calpads.senr_baseline p '
-		'WHERE p.load_id = $1 AND calpads.student_is_among(p.reporting_lea, p.ssid, $2)) AS s '
+		'WHERE %s AND calpads.student_is_among(p.reporting_lea, p.ssid, $1)) AS s '
 		'LEFT JOIN calpads.ssid_replacement m ON m.retired_ssid = s.ssid '
-		'WHERE m.retired_ssid IS NULL OR m.replacement_ssid = ANY ($3) '
+		'WHERE m.retired_ssid IS NULL OR m.replacement_ssid = ANY ($2) '
 		'ORDER BY m.retired_ssid IS NULL, s.line_no',
-		calpads.line_expression('SENR'))
-		USING batch.load_id, calpads.student_keys(batch.lea, students || ARRAY(
+		calpads.line_expression('SENR'), calpads.load_condition('SENR', ARRAY[batch.load_id]))
+		USING calpads.student_keys(batch.lea, students || ARRAY(
 			SELECT m.retired_ssid FROM calpads.ssid_replacement m WHERE m.replacement_ssid = ANY (students))), students;
 	RETURN QUERY
 	SELECT r.line_no, CASE WHEN m.replacement_ssid IS NULL THEN r.line
@@ -7558,6 +7579,8 @@ CREATE TABLE calpads.sela_baseline (
 	upload_date text COLLATE "C",
 	last_date_updated text COLLATE "C"
 );
+CREATE INDEX sela_baseline_load_id ON calpads.sela_baseline USING brin (load_id) WITH (pages_per_range = 32);
+ALTER TABLE calpads.sela_baseline SET (autovacuum_vacuum_insert_threshold = 10000, autovacuum_vacuum_insert_scale_factor = 0);
 SELECT pg_catalog.pg_extension_config_dump('calpads.sela_baseline', '');
 COMMENT ON TABLE calpads.sela_baseline IS
 	'records of the SELA ODS extracts (layout sela_ods), of all loads; blanks are null. A status is valid in the whole state, '
@@ -11553,6 +11576,8 @@ CREATE TABLE calpads.sinf_baseline (
 	upload_date text COLLATE "C",
 	last_date_updated text COLLATE "C"
 );
+CREATE INDEX sinf_baseline_load_id ON calpads.sinf_baseline USING brin (load_id) WITH (pages_per_range = 32);
+ALTER TABLE calpads.sinf_baseline SET (autovacuum_vacuum_insert_threshold = 10000, autovacuum_vacuum_insert_scale_factor = 0);
 COMMENT ON TABLE calpads.sinf_baseline IS
 	'records of the SINF ODS extracts (layout sinf_ods), of all loads; blanks are null; within a load the key '
 	'(school_of_attendance, ssid, effective_start_date) is unique';

@@ -10,6 +10,7 @@
 #ifndef CALPADS_COMPAT_H
 #define CALPADS_COMPAT_H
 
+#include "access/genam.h"
 #include "commands/progress.h"
 #include "executor/executor.h"
 #include "optimizer/pathnode.h"
@@ -186,6 +187,25 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, int flags)
 #else
 #define analyze_delay_point() vacuum_delay_point()
 #endif
+
+/* An index entry that need not be unique; 14 has an argument more, and 17 an end. */
+static inline void
+insert_into_index(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relation heap, IndexInfo *info)
+{
+#if PG_VERSION_NUM >= 140000
+	(void) index_insert(index, values, isnull, tid, heap, UNIQUE_CHECK_NO, false, info);
+#else
+	(void) index_insert(index, values, isnull, tid, heap, UNIQUE_CHECK_NO, info);
+#endif
+}
+
+static inline void
+end_index_inserts(Relation index, IndexInfo *info)
+{
+#if PG_VERSION_NUM >= 170000
+	index_insert_cleanup(index, info);
+#endif
+}
 
 /* A foreign scan without sort order, parameters or an outer path. */
 static inline Path *

@@ -7,13 +7,17 @@
  */
 #include "row_writer.h"
 
+#include "access/brin.h"
+#include "access/genam.h"
 #include "access/heapam.h"
 #include "access/hio.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/index.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
@@ -41,6 +45,11 @@ typedef struct RowBatch
 	int			count;
 	Size		bytes;
 	uint64		bytes_written;	/* of the batches before */
+
+	/* The index by load: what it summarizes, and the range that it was told of last. */
+	Relation	load_index;		/* NULL = there is none */
+	IndexInfo  *index_info;
+	BlockNumber told_range;
 } RowBatch;
 
 /* ---- opening ------------------------------------------------------------ */
@@ -54,13 +63,45 @@ check_permission(Relation relation)
 		aclcheck_error(result, OBJECT_TABLE, RelationGetRelationName(relation));
 }
 
+/*
+ * All rows of a load have the same load_id, so an index that summarizes ranges
+ * of pages by it need only be told of one row in each range.
+ */
+static bool
+is_load_index(Relation relation, Relation index)
+{
+	return index->rd_rel->relam == BRIN_AM_OID && index->rd_index->indnatts == 1 &&
+		index->rd_index->indkey.values[0] == get_attnum(RelationGetRelid(relation), "load_id") &&
+		RelationGetIndexPredicate(index) == NIL;
+}
+
+/* The one index that the table may have, or none; *others: has it more? */
+static Relation
+open_load_index(Relation relation, bool *others)
+{
+	Relation	load_index = NULL;
+	ListCell   *cell;
+
+	*others = false;
+	foreach(cell, RelationGetIndexList(relation))
+	{
+		Relation	index = index_open(lfirst_oid(cell), RowExclusiveLock);
+
+		if (load_index == NULL && is_load_index(relation, index))
+			load_index = index;
+		else
+			*others = true;
+	}
+	return load_index;
+}
+
 static void
-check_plain_table(Relation relation)
+check_plain_table(Relation relation, bool has_other_index)
 {
 	TupleConstr *constraints = RelationGetDescr(relation)->constr;
 	const char *obstacle = NULL;
 
-	if (RelationGetIndexList(relation) != NIL)
+	if (has_other_index)
 		obstacle = "an index";
 	else if (relation->trigdesc != NULL)
 		obstacle = "a trigger or a foreign key";
@@ -115,11 +156,16 @@ row_writer_open(const char *table)
 {
 	RowWriter  *writer = palloc0(sizeof(RowWriter));
 	Oid			relation = get_relname_relid(table, get_namespace_oid("calpads", false));
+	bool		has_other_index;
 
 	writer->relation = table_open(relation, RowExclusiveLock);
 	check_permission(writer->relation);
-	check_plain_table(writer->relation);
 	writer->batch = make_batch();
+	writer->batch->load_index = open_load_index(writer->relation, &has_other_index);
+	check_plain_table(writer->relation, has_other_index);
+	if (writer->batch->load_index != NULL)
+		writer->batch->index_info = BuildIndexInfo(writer->batch->load_index);
+	writer->batch->told_range = InvalidBlockNumber;
 	writer->capacity = BLCKSZ;
 	writer->row = palloc(writer->capacity);
 	row_writer_drop_row(writer);
@@ -153,6 +199,22 @@ row_writer_enlarge(RowWriter *writer, Size size)
 	writer->row = repalloc(writer->row, writer->capacity);
 }
 
+/* The row is on its page: should its range be summarized, the summary holds it from now on. */
+static void
+tell_load_index(RowWriter *writer, TupleTableSlot *row)
+{
+	RowBatch   *batch = writer->batch;
+	BlockNumber range = ItemPointerGetBlockNumber(&row->tts_tid) / BrinGetPagesPerRange(batch->load_index);
+	Datum		load_id;
+	bool		isnull;
+
+	if (range == batch->told_range)
+		return;
+	load_id = slot_getattr(row, batch->index_info->ii_IndexAttrNumbers[0], &isnull);
+	insert_into_index(batch->load_index, &load_id, &isnull, &row->tts_tid, writer->relation, batch->index_info);
+	batch->told_range = range;
+}
+
 static void
 write_batch(RowWriter *writer)
 {
@@ -162,6 +224,8 @@ write_batch(RowWriter *writer)
 	choose_buffers(batch);
 	table_multi_insert(writer->relation, batch->rows, batch->count, batch->command, 0,
 					   batch->bulk_insert);
+	for (int i = 0; i < batch->count && batch->load_index != NULL; i++)
+		tell_load_index(writer, batch->rows[i]);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(batch->write_context);
 
@@ -229,6 +293,11 @@ row_writer_close(RowWriter *writer)
 	for (int i = 0; i < BATCH_ROWS && writer->batch->rows[i] != NULL; i++)
 		ExecDropSingleTupleTableSlot(writer->batch->rows[i]);
 	FreeBulkInsertState(writer->batch->bulk_insert);
+	if (writer->batch->load_index != NULL)
+	{
+		end_index_inserts(writer->batch->load_index, writer->batch->index_info);
+		index_close(writer->batch->load_index, NoLock);
+	}
 	table_finish_bulk_insert(writer->relation, 0);
 	table_close(writer->relation, NoLock);
 }

@@ -3,8 +3,9 @@
  * row_writer.h
  *	  Rows into a table of the extension, a thousand at a time.
  *
- * The table's own machinery is passed by: only tables without indexes,
- * triggers, check constraints and row-level security can be written.  A row
+ * The table's own machinery is passed by: only tables without indexes (but a
+ * BRIN index over load_id), triggers, check constraints and row-level security
+ * can be written.  All rows of a writer have the same load_id.  A row
  * is put together value by value in the order of the table's columns, without
  * Datums and without heap_form_tuple: that is what makes loading twice as fast
  * as COPY.
