@@ -408,7 +408,7 @@ reconcile(FunctionCallInfo fcinfo, const Process *process, const char *lea, cons
 
 	InitMaterializedSRF(fcinfo, 0);
 	delta.process = process;
-	delta.pending = tuplestore_begin_heap(false, false, work_mem / 4);
+	delta.pending = tuplestore_begin_heap(false, false, Max(64, calpads_comparison_memory / 4));
 	delta.pending_description = result->setDesc;
 	find_columns(&delta, result->setDesc);
 	delta.call_context = context;

@@ -127,7 +127,7 @@ typedef struct Comparison
 	portion_hash *portion;
 } Comparison;
 
-/* Signatures take one half, the rows of a portion the other. */
+/* Signatures take one half, and after them rows that wait; the rows of a portion take the other. */
 static Size
 half_of_memory(void)
 {
@@ -720,7 +720,8 @@ static void
 divide_side(Comparison *comparison, Side side)
 {
 	Picture    *picture = &comparison->picture[side];
-	int			memory = Max(64, work_mem / (4 * (int) comparison->portion_count));
+	/* The room of the signatures is free by now. */
+	int			memory = Max(64, calpads_comparison_memory / (8 * (int) comparison->portion_count));
 
 	picture->portions = palloc(comparison->portion_count * sizeof(Tuplestorestate *));
 	for (uint64 portion = 0; portion < comparison->portion_count; portion++)
