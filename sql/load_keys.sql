@@ -121,8 +121,9 @@ TRUNCATE load_keys_sis.stu, load_keys_sis.enr;
 
 -- What waits are temporary files, which the server may limit; in memory there are none.
 SET temp_file_limit = '1kB';
+\set VERBOSITY sqlstate
 SELECT * FROM load_repeated(12000, 1);
-\echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY default
 RESET calpads.comparison_memory;
 SELECT * FROM load_repeated(12000, 1);
 RESET temp_file_limit;
