@@ -3533,10 +3533,14 @@ BEGIN ATOMIC
 	FROM calpads.senr_baseline b LEFT JOIN calpads.ssid_replacement m ON m.retired_ssid = b.ssid
 	WHERE b.load_id = ANY ((SELECT loads)::bigint[])
 		-- NOT IN, because its hash table is there whatever the planner believes of
-		-- tables that were filled a minute ago; no part of a key is ever null.
+		-- tables that were filled a minute ago; no part of a key is ever null.  From
+		-- arrays, because the planner hashes only what it believes to fit into
+		-- work_mem, and would compare each row with each record of a large posting.
 		AND (b.load_id, coalesce(m.replacement_ssid, b.ssid), b.school_of_attendance, b.enrollment_start_date) NOT IN (
-			SELECT p.load_id, p.ssid, p.school_of_attendance, p.enrollment_start_date
-			FROM posted p)
+			SELECT k.*
+			FROM (SELECT array_agg(p.load_id) AS loads, array_agg(p.ssid) AS ssids, array_agg(p.school_of_attendance) AS schools,
+					array_agg(p.enrollment_start_date) AS days
+				FROM posted p) AS a, unnest(a.loads, a.ssids, a.schools, a.days) AS k)
 		AND (m.retired_ssid IS NULL OR (b.load_id, b.line_no) NOT IN (
 			SELECT o.load_id, o.line_no
 			FROM (SELECT n.load_id, n.line_no, row_number() OVER (PARTITION BY n.load_id,
@@ -4377,10 +4381,11 @@ BEGIN ATOMIC
 			AND (b.load_id, coalesce(m.replacement_ssid, b.ssid), b.school_of_attendance, b.education_program_code,
 				b.education_program_membership_start_date, coalesce(b.education_service_academic_year, ''),
 				coalesce(b.education_service_code, '')) NOT IN (
-				SELECT p.load_id, p.ssid, p.school_of_attendance, p.education_program_code,
-					p.education_program_membership_start_date, p.education_service_academic_year,
-					p.education_service_code
-				FROM posted p)
+				SELECT k.*
+				FROM (SELECT array_agg(p.load_id) AS loads, array_agg(p.ssid) AS ssids, array_agg(p.school_of_attendance) AS schools,
+						array_agg(p.education_program_code) AS programs, array_agg(p.education_program_membership_start_date) AS days,
+						array_agg(p.education_service_academic_year) AS years, array_agg(p.education_service_code) AS services
+					FROM posted p) AS a, unnest(a.loads, a.ssids, a.schools, a.programs, a.days, a.years, a.services) AS k)
 			AND (m.retired_ssid IS NULL OR (b.load_id, b.line_no) NOT IN (
 				SELECT o.load_id, o.line_no
 				FROM (SELECT n.load_id, n.line_no, row_number() OVER (PARTITION BY n.load_id,
@@ -7711,8 +7716,9 @@ BEGIN ATOMIC
 	WHERE b.load_id = ANY ((SELECT loads)::bigint[])
 		-- NOT IN for its hash table; no part of a key is null.
 		AND (coalesce(m.replacement_ssid, b.ssid), b.english_language_acquisition_status_code, b.reporting_lea) NOT IN (
-			SELECT p.ssid, p.status, p.reporting_lea
-			FROM posted p)
+			SELECT k.*
+			FROM (SELECT array_agg(p.ssid) AS ssids, array_agg(p.status) AS statuses, array_agg(p.reporting_lea) AS leas
+				FROM posted p) AS a, unnest(a.ssids, a.statuses, a.leas) AS k)
 		AND (m.retired_ssid IS NULL OR (b.load_id, b.line_no) NOT IN (
 			SELECT o.load_id, o.line_no
 			FROM (SELECT n.load_id, n.line_no, row_number() OVER (PARTITION BY n.load_id,
@@ -11837,9 +11843,11 @@ BEGIN ATOMIC
 	WHERE b.load_id = ANY ((SELECT loads)::bigint[])
 		-- NOT IN for its hash table; no part of a key is null here.
 		AND (b.load_id, coalesce(m.replacement_ssid, b.ssid), b.school_of_attendance, b.effective_start_date) NOT IN (
-			SELECT p.load_id, p.ssid, p.school_of_attendance, p.effective_start_date
-			FROM posted p
-			WHERE p.load_id IS NOT NULL)
+			SELECT k.*
+			FROM (SELECT array_agg(p.load_id) AS loads, array_agg(p.ssid) AS ssids, array_agg(p.school_of_attendance) AS schools,
+					array_agg(p.effective_start_date) AS days
+				FROM posted p
+				WHERE p.load_id IS NOT NULL) AS a, unnest(a.loads, a.ssids, a.schools, a.days) AS k)
 		AND (m.retired_ssid IS NULL OR (b.load_id, b.line_no) NOT IN (
 			SELECT o.load_id, o.line_no
 			FROM (SELECT n.load_id, n.line_no, row_number() OVER (PARTITION BY n.load_id,
@@ -17704,7 +17712,7 @@ AS $$
 			p.transaction_type, p.reason, p.rule, p.fields, p.fix, p.school_of_attendance, p.ssid, p.local_student_id,
 			p.start_date, p.education_program_code, m.now, m.now
 		FROM present p, moment m
-		WHERE p.identity NOT IN (SELECT k.identity FROM known k)
+		WHERE p.identity NOT IN (SELECT unnest(ARRAY(SELECT k.identity FROM known k)))
 	)
 	SELECT count(*) FROM present
 $$;
