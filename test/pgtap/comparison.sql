@@ -45,7 +45,7 @@ SELECT ok(count(calpads.post_file(file_id)) > 0, 'files are posted') FROM (SELEC
 INSERT INTO calpads.extract_record (file_id, line_no, ssid, key, transaction_type, reason, explanation, changed, line)
 SELECT r.file_id, r.line_no + 100000 * n, r.ssid, r.key, r.transaction_type, r.reason, r.explanation, r.changed, r.line
 FROM calpads.extract_record r, generate_series(1, 20) n;
-ANALYZE calpads.extract_record;
+ANALYZE calpads.extract_record, calpads.extract_file, calpads.batch;
 SET LOCAL work_mem = '64kB';
 SELECT unalike(pg_temp.plan_of('SELECT * FROM calpads.ods_senr'), '%(SubPlan%', 'enrollments that were posted over a load are in a hash table');
 SELECT unalike(pg_temp.plan_of('SELECT * FROM calpads.ods_sprg'), '%NOT (SubPlan%', 'so are programs');
