@@ -118,7 +118,7 @@ choose(District *district, int limit)
 #define CHOOSE_FROM(district, list) \
 	((list)[choose(district, (int) (sizeof(list) / sizeof((list)[0])))])
 
-/* Any text that a column can hold; what ends a field, only the SIS may have. */
+/* Any text that a column can hold; what breaks a record, loads set aside, so that only the SIS may have it. */
 static inline const char *
 odd_text(District *district, bool of_sis)
 {
@@ -129,7 +129,7 @@ odd_text(District *district, bool of_sis)
 	for (int i = 0; i < length; i++)
 	{
 		text[i] = (char) (1 + choose(district, 127));
-		if (!of_sis && strchr("^\r\n", text[i]) != NULL)
+		if (!of_sis && (text[i] == '^' || text[i] < ' ' || text[i] == 127))
 			text[i] = ' ';
 	}
 	trimmed = field_trim((FieldText) {text, (size_t) length});
