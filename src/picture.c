@@ -250,6 +250,12 @@ typedef struct PictureReceiver
 	RowTaker	take;
 } PictureReceiver;
 
+static inline uint64
+student_of_lea(uint64 lea_digest, FieldText ssid)
+{
+	return digest_spread(digest_text(lea_digest, DIGEST_SSID, ssid));
+}
+
 /* Without an SSID there is no key yet: the SSID request is for these rows. */
 static inline bool
 find_key(const Process *process, const Picture *picture, TupleTableSlot *slot, RowKey *key)
@@ -259,14 +265,14 @@ find_key(const Process *process, const Picture *picture, TupleTableSlot *slot, R
 		return false;
 	key->lea = column_key(slot, picture->columns.field[process->lea]);
 	key->lea_digest = digest_text(0, DIGEST_LEA, key->lea);
-	key->student = digest_spread(digest_text(key->lea_digest, DIGEST_SSID, key->ssid));
+	key->student = student_of_lea(key->lea_digest, key->ssid);
 	return true;
 }
 
 static uint64
 student_digest(FieldText lea, FieldText ssid)
 {
-	return digest_spread(digest_text(digest_text(0, DIGEST_LEA, lea), DIGEST_SSID, ssid));
+	return student_of_lea(digest_text(0, DIGEST_LEA, lea), ssid);
 }
 
 static School *
@@ -324,9 +330,8 @@ row_reaches(Comparison *comparison, const Picture *picture, TupleTableSlot *slot
  * (DESIGN section 5, rule 2), and not after today when future dates stay out?
  */
 static bool
-row_in_scope(Comparison *comparison, Side side, const RowKey *key, TupleTableSlot *slot)
+row_in_scope(Comparison *comparison, const Picture *picture, const KnownSchool *school, TupleTableSlot *slot)
 {
-	const Picture *picture = &comparison->picture[side];
 	int			start = picture->columns.field[comparison->process->start];
 
 	if (slot->tts_isnull[start])
@@ -334,8 +339,7 @@ row_in_scope(Comparison *comparison, Side side, const RowKey *key, TupleTableSlo
 	if (calpads_no_future_dates &&
 		DatumGetDateADT(slot->tts_values[start]) > comparison->options->today)
 		return false;
-	return row_reaches(comparison, picture, slot, comparison->options->window_start) &&
-		school_of_row(comparison, side, key, slot)->in_scope;
+	return school->in_scope && row_reaches(comparison, picture, slot, comparison->options->window_start);
 }
 
 /*
@@ -377,10 +381,8 @@ name_student(Comparison *comparison, const RowKey *key)
 
 /* What the guards ask about the history. */
 static void
-count_row(Comparison *comparison, const RowKey *key, TupleTableSlot *slot)
+count_row(Comparison *comparison, School *school, TupleTableSlot *slot)
 {
-	School	   *school = school_of_row(comparison, SIDE_CALPADS, key, slot)->school;
-
 	if (school == NULL)
 		return;
 	school->rows++;
@@ -393,14 +395,15 @@ static void
 weigh_row(Comparison *comparison, Side side, const RowKey *key, TupleTableSlot *slot)
 {
 	Picture    *picture = &comparison->picture[side];
+	const KnownSchool *school = school_of_row(comparison, side, key, slot);
 	uint64		weight = 0;
 
 	check_lea(comparison->process, key);
 	if (side == SIDE_CALPADS)
-		count_row(comparison, key, slot);
+		count_row(comparison, school->school, slot);
 	else if (comparison->visitor->name != NULL)
 		name_student(comparison, key);
-	if (row_in_scope(comparison, side, key, slot))
+	if (row_in_scope(comparison, picture, school, slot))
 		weight = picture_row_signature(&picture->columns, slot);
 	balance_sheet_add(comparison->balances, key->student, side == SIDE_CALPADS ? weight : -weight);
 	if (picture->places != NULL)
@@ -472,11 +475,12 @@ static PictureRow *
 copy_row(Comparison *comparison, Side side, const RowKey *key, TupleTableSlot *slot)
 {
 	Arena	   *arena = comparison->arena;
-	const PictureColumns *columns = &comparison->picture[side].columns;
+	const Picture *picture = &comparison->picture[side];
+	const PictureColumns *columns = &picture->columns;
 	/* Without a start date the row is one of this year that will be held. */
 	PictureRow *row = picture_row(arena, comparison->process, columns, slot, comparison->options->year_start);
 
-	row->in_scope = row_in_scope(comparison, side, key, slot);
+	row->in_scope = row_in_scope(comparison, picture, school_of_row(comparison, side, key, slot), slot);
 	if (columns->problems >= 0 && !slot->tts_isnull[columns->problems])
 	{
 		FieldText	problems = column_text(slot, columns->problems);
