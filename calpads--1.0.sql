@@ -5826,11 +5826,11 @@ CREATE FUNCTION calpads.ssid_of_line(process text, line text) RETURNS text
 	RETURN split_part(line, '^', CASE WHEN process = 'SPRG' THEN 7 ELSE 8 END);
 COMMENT ON FUNCTION calpads.ssid_of_line(text, text) IS 'the SSID in a record line of SENR or SPRG';
 
-CREATE FUNCTION calpads.batch_students(batch_id bigint) RETURNS SETOF text
+CREATE FUNCTION calpads.batch_students(batch_id bigint) RETURNS text[]
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT DISTINCT calpads.ssid_of_line(f.process, r.line) COLLATE "C"
+	SELECT coalesce(array_agg(DISTINCT calpads.ssid_of_line(f.process, r.line) COLLATE "C"), '{}')
 	FROM calpads.extract_file f JOIN calpads.extract_record r ON r.file_id = f.file_id
 	WHERE f.batch_id = batch_students.batch_id
 $$;
@@ -5865,8 +5865,13 @@ COMMENT ON FUNCTION calpads.line_expression(text) IS
 -- count: the question is whether the batch was good when it was made.
 -- Of programs the rows are those of the picture, because exits that SENR posted
 -- have closed some.
-CREATE FUNCTION calpads.rehearsal_programs(batch calpads.batch, begun boolean, OUT line_no bigint, OUT line text)
-	RETURNS SETOF record
+CREATE FUNCTION calpads.rehearsal_programs(
+	batch calpads.batch,
+	begun boolean,
+	students text[],
+	OUT line_no bigint,
+	OUT line text
+) RETURNS SETOF record
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off
@@ -5876,15 +5881,16 @@ BEGIN
 	RETURN QUERY EXECUTE format('SELECT row_number() OVER (), %s FROM calpads.sprg_picture(ARRAY[$1], ARRAY('
 			'SELECT o.file_id FROM unnest(calpads.files_at(ARRAY[$1], CASE WHEN $3 THEN ''infinity'' ELSE $4 END)) '
 			'WITH ORDINALITY AS o (file_id, place) ORDER BY o.place)) p '
-			'WHERE (p.ssid IN (SELECT calpads.batch_students($2))) IS TRUE', calpads.line_expression('SPRG'))
-		USING batch.load_id, batch.batch_id, begun, batch.created_at;
+			'WHERE (p.ssid IN (SELECT unnest($2))) IS TRUE', calpads.line_expression('SPRG'))
+		USING batch.load_id, students, begun, batch.created_at;
 END;
 $$;
-COMMENT ON FUNCTION calpads.rehearsal_programs(calpads.batch, boolean) IS
+COMMENT ON FUNCTION calpads.rehearsal_programs(calpads.batch, boolean, text[]) IS
 	'lines of the programs that CALPADS held of a batch''s students, before the batch or, when it is begun, now';
 
 CREATE FUNCTION calpads.rehearsal_enrollments(
 	batch_id bigint,
+	students text[],
 	OUT ssid text,
 	OUT school text,
 	OUT start_date date,
@@ -5904,7 +5910,7 @@ AS $$
 				SELECT p.*, false AS closes FROM calpads.student_enrollments(b.lea, NULL) p WHERE p.side = 'posted'
 				UNION ALL
 				SELECT c.* FROM calpads.coming_enrollments(b.lea, NULL) c WHERE c.side <> 'sis') e
-		WHERE (e.ssid IN (SELECT calpads.batch_students(rehearsal_enrollments.batch_id))) IS TRUE
+		WHERE (e.ssid IN (SELECT unnest(students))) IS TRUE
 	)
 	SELECT e.ssid, e.school, e.start_date, e.exit_date, e.exit_reason, e.closes
 	FROM enrollment e
@@ -5912,11 +5918,12 @@ AS $$
 		OR (e.side = 'posted' AND (e.ssid, e.school, e.start_date) NOT IN (
 			SELECT o.ssid, o.school, o.start_date FROM enrollment o WHERE o.side <> 'posted'))
 $$;
-COMMENT ON FUNCTION calpads.rehearsal_enrollments(bigint) IS
+COMMENT ON FUNCTION calpads.rehearsal_enrollments(bigint, text[]) IS
 	'enrollments of a batch''s students as CALPADS will hold them once the SENR difference is posted; closes: it closes programs '
 	'with the exit then';
 
-CREATE FUNCTION calpads.rehearsal_state(batch_id bigint, OUT line_no bigint, OUT line text) RETURNS SETOF record
+CREATE FUNCTION calpads.rehearsal_state(batch_id bigint, students text[], OUT line_no bigint, OUT line text)
+	RETURNS SETOF record
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off
@@ -5925,16 +5932,14 @@ AS $$
 DECLARE
 	batch calpads.batch;
 	begun boolean;
-	students text[];
 BEGIN
 	SELECT b.* INTO batch FROM calpads.batch b WHERE b.batch_id = rehearsal_state.batch_id;
 	SELECT bool_or(f.status = 'Posted') INTO begun
 	FROM calpads.extract_file f WHERE f.batch_id = batch.batch_id;
 	IF batch.process = 'SPRG' THEN
-		RETURN QUERY SELECT s.line_no, s.line FROM calpads.rehearsal_programs(batch, begun) s;
+		RETURN QUERY SELECT s.line_no, s.line FROM calpads.rehearsal_programs(batch, begun, students) s;
 		RETURN;
 	END IF;
-	students := ARRAY(SELECT calpads.batch_students(batch.batch_id));
 	RETURN QUERY EXECUTE format('SELECT s.line_no, CASE WHEN m.replacement_ssid IS NULL THEN s.line '
 		'ELSE calpads.line_with_ssid(s.line, m.replacement_ssid) END FROM ('
 		'SELECT p.line_no, p.ssid, %s AS line FROM calpads.senr_baseline p '
@@ -5953,18 +5958,21 @@ BEGIN
 		JOIN calpads.extract_record r ON r.file_id = f.file_id
 		LEFT JOIN calpads.ssid_replacement m ON m.retired_ssid = r.ssid
 	WHERE b.load_id = batch.load_id AND (begun OR f.posted_at < batch.created_at)
-		AND (coalesce(m.replacement_ssid, r.ssid) IN (SELECT calpads.batch_students(batch.batch_id))) IS TRUE
+		AND (coalesce(m.replacement_ssid, r.ssid) IN (SELECT unnest(students))) IS TRUE
 	ORDER BY f.post_order, r.line_no;
 END;
 $$;
-COMMENT ON FUNCTION calpads.rehearsal_state(bigint) IS
+COMMENT ON FUNCTION calpads.rehearsal_state(bigint, text[]) IS
 	'lines of what CALPADS held of the batch''s students before the files that are replayed, in their order';
 
-CREATE FUNCTION calpads.rehearsal_picture(batch_id bigint) RETURNS SETOF text
+-- Nearly all rows are left out, which the planner cannot know: workers have few
+-- to hand on.
+CREATE FUNCTION calpads.rehearsal_picture(batch_id bigint, students text[]) RETURNS SETOF text
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off
 	SET jit = off
+	SET parallel_tuple_cost = 0
 AS $$
 DECLARE
 	batch calpads.batch;
@@ -5972,10 +5980,10 @@ BEGIN
 	SELECT b.* INTO batch FROM calpads.batch b WHERE b.batch_id = rehearsal_picture.batch_id;
 	RETURN QUERY EXECUTE format('SELECT %s FROM (%s AND calpads.student_is_among(p.reporting_lea::text, p.ssid::text, $1)) p',
 			calpads.line_expression(batch.process), calpads.sis_query(batch.process, batch.lea, NULL))
-		USING calpads.student_keys(batch.lea, ARRAY(SELECT calpads.batch_students(batch.batch_id)));
+		USING calpads.student_keys(batch.lea, students);
 END;
 $$;
-COMMENT ON FUNCTION calpads.rehearsal_picture(bigint) IS
+COMMENT ON FUNCTION calpads.rehearsal_picture(bigint, text[]) IS
 	'lines of what the SIS says CALPADS should hold of the batch''s students, in any order';
 
 CREATE FUNCTION calpads.replay_batch(

@@ -62,6 +62,7 @@ typedef struct Replay
 	const char *batch_id;
 	const Process *process;
 	const char *lea;
+	Datum		students;		/* text[]: the SSIDs in the lines of the batch */
 	int			encoding;
 	BatchFile  *files;
 	uint64		file_count;
@@ -205,18 +206,26 @@ hand_on_fetched(Rehearsal *rehearsal, LineTaker hand_on)
 	}
 }
 
-/* The query gives line_no and line for the number that is its parameter. */
-static void
-each_line(Rehearsal *rehearsal, const char *query, const char *number, LineTaker hand_on)
+/* The query's parameters are the number, as text, and the students of the batch. */
+static Portal
+open_query(const Replay *replay, const char *query, const char *number)
 {
-	Oid			type = TEXTOID;
-	Datum		value = CStringGetTextDatum(number);
-	Portal		portal = SPI_cursor_open_with_args(NULL, query, 1, &type, &value, NULL, true, 0);
+	Oid			types[] = {TEXTOID, TEXTARRAYOID};
+	Datum		values[] = {CStringGetTextDatum(number), replay->students};
+
+	return SPI_cursor_open_with_args(NULL, query, lengthof(types), types, values, NULL, true, 0);
+}
+
+/* The query gives line_no and line. */
+static void
+each_line(const Replay *replay, const char *query, const char *number, LineTaker hand_on)
+{
+	Portal		portal = open_query(replay, query, number);
 
 	do
 	{
 		SPI_cursor_fetch(portal, true, FETCH_ROWS);
-		hand_on_fetched(rehearsal, hand_on);
+		hand_on_fetched(replay->rehearsal, hand_on);
 		SPI_freetuptable(SPI_tuptable);
 	} while (SPI_processed > 0);
 	SPI_cursor_close(portal);
@@ -266,6 +275,16 @@ read_files(Replay *replay)
 	}
 }
 
+static void
+read_students(Replay *replay)
+{
+	bool		isnull;
+
+	if (query_read("SELECT calpads.batch_students($1::bigint)", 1, &replay->batch_id) != 1)
+		elog(ERROR, "batch %s has no list of students", replay->batch_id);
+	replay->students = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+}
+
 static const char *
 verdict_words(const FileVerdict *verdict)
 {
@@ -286,7 +305,7 @@ replay_file(const Replay *replay, const BatchFile *file)
 		put_file(replay, file, file->records, 0, "posted");
 		return;
 	}
-	each_line(replay->rehearsal, "SELECT line_no, line FROM calpads.extract_record "
+	each_line(replay, "SELECT line_no, line FROM calpads.extract_record "
 			  "WHERE file_id = $1::bigint ORDER BY line_no", file->file_id, rehearsal_submit);
 	verdict = rehearsal_end_file(replay->rehearsal);
 	put_file(replay, file, verdict.records, verdict.refused, verdict_words(&verdict));
@@ -320,11 +339,8 @@ enroll_fetched(Rehearsal *rehearsal)
 static void
 enroll_students(const Replay *replay)
 {
-	Oid			type = TEXTOID;
-	Datum		value = CStringGetTextDatum(replay->batch_id);
-	Portal		portal = SPI_cursor_open_with_args(NULL, "SELECT ssid, school, start_date, exit_date, "
-												   "exit_reason, closes FROM calpads.rehearsal_enrollments($1::bigint)",
-												   1, &type, &value, NULL, true, 0);
+	Portal		portal = open_query(replay, "SELECT ssid, school, start_date, exit_date, exit_reason, closes "
+									"FROM calpads.rehearsal_enrollments($1::bigint, $2)", replay->batch_id);
 
 	do
 	{
@@ -345,11 +361,11 @@ replay_batch(Replay *replay)
 	replay->rehearsal = rehearsal;
 	if (replay->process->program >= 0)
 		enroll_students(replay);
-	each_line(rehearsal, "SELECT line_no, line FROM calpads.rehearsal_state($1::bigint)",
+	each_line(replay, "SELECT line_no, line FROM calpads.rehearsal_state($1::bigint, $2)",
 			  replay->batch_id, take);
 	for (uint64 file = 0; file < replay->file_count; file++)
 		replay_file(replay, &replay->files[file]);
-	each_line(rehearsal, "SELECT 0::bigint, line FROM calpads.rehearsal_picture($1::bigint) AS line",
+	each_line(replay, "SELECT 0::bigint, line FROM calpads.rehearsal_picture($1::bigint, $2) AS line",
 			  replay->batch_id, expect);
 	for (const Difference *difference = rehearsal_differences(rehearsal); difference != NULL;
 		 difference = difference->next)
@@ -382,6 +398,7 @@ calpads_replay_batch(PG_FUNCTION_ARGS)
 	SPI_connect();
 	read_batch(&replay);
 	read_files(&replay);
+	read_students(&replay);
 	replay_batch(&replay);
 	SPI_finish();
 	return (Datum) 0;
