@@ -45,6 +45,7 @@ OBJS = \
 	src/picture.o \
 	src/picture_columns.o \
 	src/picture_row.o \
+	src/picture_side.o \
 	src/plain_name.o \
 	src/process.o \
 	src/program.o \
@@ -70,8 +71,10 @@ OBJS = \
 	src/rule_person.o \
 	src/rule_program.o \
 	src/rule_school.o \
+	src/school_directory.o \
 	src/server_reader.o \
 	src/settle.o \
+	src/side_worker.o \
 	src/single_record.o \
 	src/stays.o \
 	src/story.o \

@@ -5932,6 +5932,8 @@ AS $$
 DECLARE
 	batch calpads.batch;
 	begun boolean;
+	retired text[];
+	replacements text[];
 BEGIN
 	SELECT b.* INTO batch FROM calpads.batch b WHERE b.batch_id = rehearsal_state.batch_id;
 	SELECT bool_or(f.status = 'Posted') INTO begun
@@ -5940,16 +5942,19 @@ BEGIN
 		RETURN QUERY SELECT s.line_no, s.line FROM calpads.rehearsal_programs(batch, begun, students) s;
 		RETURN;
 	END IF;
+	SELECT coalesce(array_agg(m.retired_ssid), '{}'), coalesce(array_agg(DISTINCT m.replacement_ssid), '{}')
+	INTO retired, replacements
+	FROM calpads.ssid_replacement m
+	WHERE (m.replacement_ssid IN (SELECT unnest(students))) IS TRUE;
 	RETURN QUERY EXECUTE format('SELECT s.line_no, CASE WHEN m.replacement_ssid IS NULL THEN s.line '
 		'ELSE calpads.line_with_ssid(s.line, m.replacement_ssid) END FROM ('
 		'SELECT p.line_no, p.ssid, %s AS line FROM calpads.senr_baseline p '
-		'WHERE %s AND calpads.student_is_among(p.reporting_lea, p.ssid, $1)) AS s '
+		'WHERE %s AND calpads.student_is_among(p.reporting_lea, p.ssid, (SELECT $1))) AS s '
 		'LEFT JOIN calpads.ssid_replacement m ON m.retired_ssid = s.ssid '
 		'WHERE m.retired_ssid IS NULL OR m.replacement_ssid = ANY ($2) '
 		'ORDER BY m.retired_ssid IS NULL, s.line_no',
 		calpads.line_expression('SENR'), calpads.load_condition('SENR', ARRAY[batch.load_id]))
-		USING calpads.student_keys(batch.lea, students || ARRAY(
-			SELECT m.retired_ssid FROM calpads.ssid_replacement m WHERE m.replacement_ssid = ANY (students))), students;
+		USING calpads.student_keys(batch.lea, students || retired), replacements;
 	RETURN QUERY
 	SELECT r.line_no, CASE WHEN m.replacement_ssid IS NULL THEN r.line
 		ELSE calpads.line_with_ssid(r.line, m.replacement_ssid) END
@@ -5966,7 +5971,8 @@ COMMENT ON FUNCTION calpads.rehearsal_state(bigint, text[]) IS
 	'lines of what CALPADS held of the batch''s students before the files that are replayed, in their order';
 
 -- Nearly all rows are left out, which the planner cannot know: workers have few
--- to hand on.
+-- to hand on.  Here and above a list of students is a parameter, as a constant
+-- it would be written into the plan for each of the workers.
 CREATE FUNCTION calpads.rehearsal_picture(batch_id bigint, students text[]) RETURNS SETOF text
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
@@ -5978,7 +5984,7 @@ DECLARE
 	batch calpads.batch;
 BEGIN
 	SELECT b.* INTO batch FROM calpads.batch b WHERE b.batch_id = rehearsal_picture.batch_id;
-	RETURN QUERY EXECUTE format('SELECT %s FROM (%s AND calpads.student_is_among(p.reporting_lea::text, p.ssid::text, $1)) p',
+	RETURN QUERY EXECUTE format('SELECT %s FROM (%s AND calpads.student_is_among(p.reporting_lea::text, p.ssid::text, (SELECT $1))) p',
 			calpads.line_expression(batch.process), calpads.sis_query(batch.process, batch.lea, NULL))
 		USING calpads.student_keys(batch.lea, students);
 END;

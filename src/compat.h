@@ -15,6 +15,7 @@
 #include "executor/executor.h"
 #include "optimizer/pathnode.h"
 #include "pgstat.h"
+#include "storage/shm_mq.h"
 #if PG_VERSION_NUM < 140000
 #include "executor/spi.h"
 #include "tcop/pquery.h"
@@ -169,6 +170,17 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, int flags)
 #else
 #define tuplesort_next_datum(sort, value, is_null) tuplesort_getdatum(sort, true, value, is_null, NULL)
 #endif
+
+/* Into a queue between processes; 15 has an argument more.  Waits; a receiver that is gone needs nothing. */
+static inline void
+send_through_queue(shm_mq_handle *queue, Size bytes, const void *data)
+{
+#if PG_VERSION_NUM >= 150000
+	(void) shm_mq_send(queue, bytes, data, false, false);
+#else
+	(void) shm_mq_send(queue, bytes, data, false);
+#endif
+}
 
 /* The largest message of a client: 13 has no limit but that of a buffer. */
 #if PG_VERSION_NUM < 140000

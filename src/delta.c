@@ -466,9 +466,11 @@ PG_FUNCTION_INFO_V1(calpads_reconcile);
 Datum
 calpads_reconcile(PG_FUNCTION_ARGS)
 {
-	const char *process = text_argument(fcinfo, 0);
+	const char *name = text_argument(fcinfo, 0);
+	const Process *process = name != NULL ? process_named(name) : NULL;
 
-	reconcile(fcinfo, process != NULL && strcmp(process, sprg_process.name) == 0 ? &sprg_process : &senr_process,
-			  text_argument(fcinfo, 1), NULL, false);
+	if (process == NULL)
+		elog(ERROR, "no difference is worked out for the process %s", name != NULL ? name : "null");
+	reconcile(fcinfo, process, text_argument(fcinfo, 1), NULL, false);
 	return (Datum) 0;
 }

@@ -7,11 +7,12 @@
  */
 #include "picture.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
-#include "tcop/dest.h"
+#include "optimizer/cost.h"
+#include "optimizer/paths.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -21,11 +22,17 @@
 #include "balance.h"
 #include "calpads.h"
 #include "compat.h"
-#include "digest.h"
-#include "picture_columns.h"
+#include "picture_side.h"
 #include "query.h"
 #include "row_places.h"
+#include "side_worker.h"
 #include "stays.h"
+
+/* Two rows of a table. */
+#define BYTES_PER_STUDENT 512
+
+/* Rows of the SIS after which the session looks what a worker has read. */
+#define ROWS_PER_PARCEL 1024
 
 /* What a row of a differing student takes, and what comes of it. */
 #define BYTES_PER_ROW 1024
@@ -69,55 +76,26 @@ typedef struct Mark
 	Doubt		doubt;
 } Mark;
 
-typedef struct School
-{
-	char		code[NAMEDATALEN];	/* seven digits, or the LEA's and these */
-	const char *name;
-	bool		selected;
-	uint64		rows;			/* that CALPADS holds of it */
-	uint64		current_rows;	/* those of the current year */
-} School;
-
-struct SchoolDirectory
-{
-	HTAB	   *schools;
-};
-
-typedef enum Side
-{
-	SIDE_CALPADS,
-	SIDE_SIS
-} Side;
-
 typedef struct Picture
 {
+	PictureSide side;
 	const char *query;
-	TupleDesc	description;	/* of the query's rows */
-	PictureColumns columns;
 	Tuplestorestate *kept;		/* all rows, where reading them again would cost more; or NULL */
 	RowPlaces  *places;			/* where the rows are, when they are those of a table; or NULL */
 	Tuplestorestate **portions; /* rows of the students that differ */
 } Picture;
 
-/* A school that was looked up lately. */
-typedef struct KnownSchool
-{
-	uint64		digest;			/* of side, LEA and school; 0 = none */
-	bool		in_scope;
-	School	   *school;			/* NULL = nobody knows it */
-} KnownSchool;
-
 typedef struct Comparison
 {
-	MemoryContext memory;		/* of the whole comparison */
 	const Process *process;
 	const ReconcileOptions *options;
-	SchoolDirectory *directory;
+	uint64		students;		/* as many are expected */
 	BalanceSheet *balances;
 	HTAB	   *marks;
 	StayDirectory *stays;		/* SPRG: the enrollments of differing students */
 	Picture		picture[2];		/* by Side */
-	KnownSchool known_schools[256];
+	SideWorker *worker;			/* who reads what CALPADS holds; NULL = nobody else */
+	uint64		rows_of_sis;
 	portion_hash *differing;	/* keys of the students that differ */
 	uint64		differing_rows;
 	portion_hash *named;		/* those that the SIS reports and name was called with */
@@ -134,47 +112,17 @@ half_of_memory(void)
 	return (Size) calpads_comparison_memory * 1024 / 2;
 }
 
-/* ---- schools and marks ----------------------------------------------------- */
+/* ---- marks --------------------------------------------------------------------- */
 
 static HTAB *
-make_string_table(const char *name, Size entry_size)
+make_mark_table(void)
 {
 	HASHCTL		control = {0};
 
 	control.keysize = NAMEDATALEN;
-	control.entrysize = entry_size;
+	control.entrysize = sizeof(Mark);
 	control.hcxt = CurrentMemoryContext;
-	return hash_create(name, 256, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
-}
-
-SchoolDirectory *
-school_directory_load(void)
-{
-	SchoolDirectory *directory = palloc(sizeof(SchoolDirectory));
-	uint64		rows = query_read("SELECT cds_school, min(name), NULL FROM calpads.school "
-								  "WHERE cds_school IS NOT NULL GROUP BY cds_school UNION ALL "
-								  "SELECT lea || ' ' || cds_school, NULL, bool_or(selected) FROM calpads.school "
-								  "WHERE cds_school IS NOT NULL AND lea IS NOT NULL GROUP BY 1", 0, NULL);
-
-	directory->schools = make_string_table("calpads schools", sizeof(School));
-	for (uint64 row = 0; row < rows; row++)
-	{
-		School	   *school = hash_search(directory->schools, query_value(row, 1), HASH_ENTER, NULL);
-		char	   *name = query_value(row, 2);
-
-		school->name = name != NULL ? pstrdup(name) : NULL;
-		school->selected = query_boolean(row, 3);
-		school->rows = school->current_rows = 0;
-	}
-	return directory;
-}
-
-const char *
-school_directory_name(void *directory, const char *code)
-{
-	School	   *school = hash_search(((SchoolDirectory *) directory)->schools, code, HASH_FIND, NULL);
-
-	return school != NULL ? school->name : NULL;
+	return hash_create("calpads marks", 256, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
 }
 
 static void
@@ -183,7 +131,7 @@ load_marks(Comparison *comparison)
 	uint64		rows = query_read("SELECT id, kind, sentence, rule, fix FROM calpads.student_marks($1)",
 								  1, &comparison->process->name);
 
-	comparison->marks = make_string_table("calpads marks", sizeof(Mark));
+	comparison->marks = make_mark_table();
 	for (uint64 row = 0; row < rows; row++)
 	{
 		bool		found;
@@ -222,145 +170,24 @@ apply_mark(Comparison *comparison, Student *student, const char *id)
 
 /* ---- first reading: signatures --------------------------------------------- */
 
-/* Fields of the student's number; they only have to differ. */
-enum
-{
-	DIGEST_LEA,
-	DIGEST_SSID,
-	DIGEST_SCHOOL
-};
+/* Is it a table, or a view, or something else that is dear to read twice?  $1 is the layout. */
+static const char calpads_is_table[] =
+"SELECT c.relkind IN ('r', 'm', 'p') FROM pg_class c WHERE c.oid = calpads.picture_relation(upper($1))";
+static const char sis_is_table[] =
+"SELECT c.relkind IN ('r', 'm', 'p') FROM pg_class c WHERE c.oid = calpads.sis_view($1)";
 
-/* Whose the row is. */
-typedef struct RowKey
-{
-	FieldText	lea;
-	FieldText	ssid;
-	uint64		lea_digest;
-	uint64		student;
-} RowKey;
+/* Is it read as it is, without functions and policies, of which nobody knows what they do? */
+static const char sis_is_plain[] =
+"SELECT calpads.is_plain_picture(upper($1), c.oid) AND NOT c.relrowsecurity "
+"FROM pg_class c WHERE c.oid = calpads.sis_view($1)";
 
-typedef void (*RowTaker) (Comparison *comparison, Side side, const RowKey *key, TupleTableSlot *slot);
-
-/* Takes the rows of one side as the executor makes them. */
-typedef struct PictureReceiver
-{
-	DestReceiver receiver;
-	Comparison *comparison;
-	Side		side;
-	RowTaker	take;
-} PictureReceiver;
-
-static inline uint64
-student_of_lea(uint64 lea_digest, FieldText ssid)
-{
-	return digest_spread(digest_text(lea_digest, DIGEST_SSID, ssid));
-}
-
-/* Without an SSID there is no key yet: the SSID request is for these rows. */
-static inline bool
-find_key(const Process *process, const Picture *picture, TupleTableSlot *slot, RowKey *key)
-{
-	key->ssid = column_key(slot, picture->columns.field[process->ssid]);
-	if (key->ssid.length == 0)
-		return false;
-	key->lea = column_key(slot, picture->columns.field[process->lea]);
-	key->lea_digest = digest_text(0, DIGEST_LEA, key->lea);
-	key->student = student_of_lea(key->lea_digest, key->ssid);
-	return true;
-}
-
-static uint64
-student_digest(FieldText lea, FieldText ssid)
-{
-	return student_of_lea(digest_text(0, DIGEST_LEA, lea), ssid);
-}
-
-static School *
-look_up_school(Comparison *comparison, FieldText lea, FieldText code)
-{
-	char		key[NAMEDATALEN] = {0};
-
-	if (lea.length == 0 || code.length == 0 || lea.length + code.length + 2 > sizeof(key))
-		return NULL;
-	memcpy(key, lea.data, lea.length);
-	key[lea.length] = ' ';
-	memcpy(key + lea.length + 1, code.data, code.length);
-	return hash_search(comparison->directory->schools, key, HASH_FIND, NULL);
-}
-
-/*
- * The school of the row, and whether it is selected.  A row of the SIS at a
- * school that nobody knows is not to be overlooked: it will be held.
- */
-static const KnownSchool *
-school_of_row(Comparison *comparison, Side side, const RowKey *key, TupleTableSlot *slot)
-{
-	FieldText	code = column_key(slot, comparison->picture[side].columns.field[comparison->process->school]);
-	uint64		digest = digest_spread(digest_text(key->lea_digest, DIGEST_SCHOOL + side, code));
-	KnownSchool *known = &comparison->known_schools[digest % lengthof(comparison->known_schools)];
-
-	if (known->digest != digest)
-	{
-		known->school = look_up_school(comparison, key->lea, code);
-		known->in_scope = known->school != NULL ? known->school->selected : side == SIDE_SIS;
-		known->digest = digest;
-	}
-	return known;
-}
-
-/* The day by which the process counts the row. */
-static int
-counting_column(Comparison *comparison, const Picture *picture)
-{
-	const Process *process = comparison->process;
-
-	return picture->columns.field[process->window_by_end ? process->end : process->start];
-}
-
+/* Does one of these questions have the answer yes? */
 static bool
-row_reaches(Comparison *comparison, const Picture *picture, TupleTableSlot *slot, DayNumber day)
+relation_is(const Process *process, const char *question)
 {
-	int			column = counting_column(comparison, picture);
+	const char *const name[] = {process->layout};
 
-	return slot->tts_isnull[column] || DatumGetDateADT(slot->tts_values[column]) >= day;
-}
-
-/*
- * Is the row part of the comparison: a selected school, inside the window
- * (DESIGN section 5, rule 2), and not after today when future dates stay out?
- */
-static bool
-row_in_scope(Comparison *comparison, const Picture *picture, const KnownSchool *school, TupleTableSlot *slot)
-{
-	int			start = picture->columns.field[comparison->process->start];
-
-	if (slot->tts_isnull[start])
-		return true;			/* to be held, not to be overlooked */
-	if (calpads_no_future_dates &&
-		DatumGetDateADT(slot->tts_values[start]) > comparison->options->today)
-		return false;
-	return school->in_scope && row_reaches(comparison, picture, slot, comparison->options->window_start);
-}
-
-/*
- * A row that belongs to no LEA would be left out, and what CALPADS has of it
- * would look like a row to remove.
- */
-static void
-check_lea(const Process *process, const RowKey *key)
-{
-	if (key->lea.length == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("the SIS picture has %s without a reporting LEA", process->row_words),
-				 errhint("Every row of the view %s in the SIS schema names its reporting_lea.",
-						 process->layout)));
-}
-
-static uint64
-portion_of(Comparison *comparison, uint64 key)
-{
-	return (key >> 32) % comparison->portion_count;
+	return query_read(question, 1, name) == 1 && query_boolean(0, 1);
 }
 
 static const char *
@@ -379,94 +206,100 @@ name_student(Comparison *comparison, const RowKey *key)
 		comparison->visitor->name(comparison->visitor->context, text_copy(key->lea), text_copy(key->ssid));
 }
 
-/* What the guards ask about the history. */
+/* Takes up the row: on both sides the same rows weigh the same. */
 static void
-count_row(Comparison *comparison, School *school, TupleTableSlot *slot)
+settle_row(Comparison *comparison, Side side, const WeighedRow *row)
 {
-	if (school == NULL)
-		return;
-	school->rows++;
-	if (row_reaches(comparison, &comparison->picture[SIDE_CALPADS], slot, comparison->options->year_start))
-		school->current_rows++;
+	RowPlaces  *places = comparison->picture[side].places;
+
+	balance_sheet_add(comparison->balances, row->student, side == SIDE_CALPADS ? row->weight : -row->weight);
+	if (places != NULL)
+		row_places_note(places, row->student, row->place);
 }
 
-/* First reading: what the row weighs in the balance of its student. */
+static void
+settle_row_of_calpads(void *context, const WeighedRow *row)
+{
+	settle_row(context, SIDE_CALPADS, row);
+}
+
 static void
 weigh_row(Comparison *comparison, Side side, const RowKey *key, TupleTableSlot *slot)
 {
-	Picture    *picture = &comparison->picture[side];
-	const KnownSchool *school = school_of_row(comparison, side, key, slot);
-	uint64		weight = 0;
+	WeighedRow	row = {key->student, picture_side_weigh(&comparison->picture[side].side, key, slot), row_place(slot)};
 
-	check_lea(comparison->process, key);
-	if (side == SIDE_CALPADS)
-		count_row(comparison, school->school, slot);
-	else if (comparison->visitor->name != NULL)
-		name_student(comparison, key);
-	if (row_in_scope(comparison, picture, school, slot))
-		weight = picture_row_signature(&picture->columns, slot);
-	balance_sheet_add(comparison->balances, key->student, side == SIDE_CALPADS ? weight : -weight);
-	if (picture->places != NULL)
-		row_places_note(picture->places, key->student, slot);
-	if (picture->kept != NULL)
-		tuplestore_puttupleslot(picture->kept, slot);
+	settle_row(comparison, side, &row);
 }
 
-/* Second reading: the row of a student that differs goes into its portion. */
 static void
-put_into_portion(Comparison *comparison, Side side, const RowKey *key, TupleTableSlot *slot)
+weigh_row_of_calpads(void *context, const RowKey *key, TupleTableSlot *slot)
 {
-	if (portion_lookup(comparison->differing, key->student) != NULL)
-		tuplestore_puttupleslot(comparison->picture[side].portions[portion_of(comparison, key->student)], slot);
+	weigh_row(context, SIDE_CALPADS, key, slot);
+}
+
+static void
+weigh_row_of_sis(void *context, const RowKey *key, TupleTableSlot *slot)
+{
+	Comparison *comparison = context;
+	Tuplestorestate *kept = comparison->picture[SIDE_SIS].kept;
+
+	weigh_row(comparison, SIDE_SIS, key, slot);
+	if (comparison->visitor->name != NULL)
+		name_student(comparison, key);
+	if (kept != NULL)
+		tuplestore_puttupleslot(kept, slot);
+	if (comparison->worker != NULL && ++comparison->rows_of_sis % ROWS_PER_PARCEL == 0)
+		side_worker_take(comparison->worker, settle_row_of_calpads, comparison);
+}
+
+/*
+ * Both sides are tables that can be read in parallel mode, and large enough by
+ * the measure of the planner.
+ */
+static bool
+worker_is_worth_it(const Comparison *comparison)
+{
+	return comparison->picture[SIDE_CALPADS].places != NULL && comparison->picture[SIDE_SIS].places != NULL &&
+		!IsInParallelMode() && max_parallel_workers_per_gather > 0 &&
+		comparison->students * BYTES_PER_STUDENT >= (uint64) min_parallel_table_scan_size * BLCKSZ &&
+		relation_is(comparison->process, sis_is_plain);
 }
 
 static bool
-receive_row(TupleTableSlot *slot, DestReceiver *self)
+start_worker(Comparison *comparison)
 {
-	PictureReceiver *receiver = (PictureReceiver *) self;
-	Comparison *comparison = receiver->comparison;
-	const Picture *picture = &comparison->picture[receiver->side];
-	RowKey		key;
+	Picture    *picture = &comparison->picture[SIDE_CALPADS];
 
-	CHECK_FOR_INTERRUPTS();
-	slot_getsomeattrs(slot, picture->columns.fetched);
-	if (find_key(comparison->process, picture, slot, &key))
-		receiver->take(comparison, receiver->side, &key, slot);
-	return true;
+	comparison->worker = side_worker_start(&picture->side, picture->query);
+	return comparison->worker != NULL;
 }
 
+/* The rows of tables have to come from the tables themselves, not through other processes, to have places. */
 static void
-receiver_startup(DestReceiver *self, int operation, TupleDesc typeinfo)
+read_beside_worker(Comparison *comparison)
 {
-	PictureReceiver *receiver = (PictureReceiver *) self;
-	Picture    *picture = &receiver->comparison->picture[receiver->side];
-	MemoryContext old_context = MemoryContextSwitchTo(receiver->comparison->memory);
-
-	picture->description = CreateTupleDescCopy(typeinfo);
-	picture_columns_find(&picture->columns, receiver->comparison->process, typeinfo);
-	MemoryContextSwitchTo(old_context);
-}
-
-static void
-receiver_end(DestReceiver *self)
-{
-}
-
-static void
-read_side(Comparison *comparison, Side side, RowTaker take, const char *query, ParamListInfo parameters)
-{
+	Picture    *picture = &comparison->picture[SIDE_SIS];
 	int			settings = NewGUCNestLevel();
-	PictureReceiver receiver = {{receive_row, receiver_startup, receiver_end, receiver_end, DestNone},
-	comparison, side, take};
-	SPIExecuteOptions options = {0};
 
-	options.params = parameters;
-	options.read_only = true;
-	options.dest = (DestReceiver *) &receiver;
-	query_set_planner();
-	if (SPI_execute_extended(query, &options) < 0)
-		elog(ERROR, "could not read a picture: %s", query);
+	query_set_option("max_parallel_workers_per_gather", "0");
+	picture_side_read(&picture->side, picture->query, NULL, weigh_row_of_sis, comparison);
 	AtEOXact_GUC(true, settings);
+	side_worker_finish(comparison->worker, settle_row_of_calpads, comparison);
+}
+
+static void
+read_sides(Comparison *comparison)
+{
+	Picture    *calpads = &comparison->picture[SIDE_CALPADS];
+	Picture    *sis = &comparison->picture[SIDE_SIS];
+
+	if (worker_is_worth_it(comparison) && start_worker(comparison))
+	{
+		read_beside_worker(comparison);
+		return;
+	}
+	picture_side_read(&calpads->side, calpads->query, NULL, weigh_row_of_calpads, comparison);
+	picture_side_read(&sis->side, sis->query, NULL, weigh_row_of_sis, comparison);
 }
 
 /* ---- second reading: the students that differ -------------------------------- */
@@ -475,12 +308,12 @@ static PictureRow *
 copy_row(Comparison *comparison, Side side, const RowKey *key, TupleTableSlot *slot)
 {
 	Arena	   *arena = comparison->arena;
-	const Picture *picture = &comparison->picture[side];
+	PictureSide *picture = &comparison->picture[side].side;
 	const PictureColumns *columns = &picture->columns;
 	/* Without a start date the row is one of this year that will be held. */
 	PictureRow *row = picture_row(arena, comparison->process, columns, slot, comparison->options->year_start);
 
-	row->in_scope = row_in_scope(comparison, picture, school_of_row(comparison, side, key, slot), slot);
+	row->in_scope = picture_side_in_scope(picture, key, slot);
 	if (columns->problems >= 0 && !slot->tts_isnull[columns->problems])
 	{
 		FieldText	problems = column_text(slot, columns->problems);
@@ -549,25 +382,6 @@ student_differs(void *context, const char *lea, const char *ssid)
 	uint64		key = student_digest((FieldText){lea, strlen(lea)}, (FieldText){ssid, strlen(ssid)});
 
 	return portion_lookup(comparison->differing, key) != NULL;
-}
-
-/* The schools of which CALPADS holds rows; the key is LEA, a blank, and the code. */
-static void
-visit_schools(Comparison *comparison)
-{
-	const PictureVisitor *visitor = comparison->visitor;
-	HASH_SEQ_STATUS status;
-	School	   *school;
-
-	hash_seq_init(&status, comparison->directory->schools);
-	while ((school = hash_seq_search(&status)) != NULL)
-	{
-		const char *blank = strchr(school->code, ' ');
-
-		if (blank != NULL && school->rows > 0)
-			visitor->school(visitor->context, pnstrdup(school->code, blank - school->code), blank + 1,
-							school->current_rows);
-	}
 }
 
 static void
@@ -664,13 +478,36 @@ is_differing(void *context, uint64 student)
 	return portion_lookup(((Comparison *) context)->differing, student) != NULL;
 }
 
+/* Not to be taken into the plan as a constant: the planner would look at each of its elements. */
 static ParamListInfo
 one_parameter(Oid type, Datum value)
 {
 	ParamListInfo parameters = makeParamList(1);
 
-	parameters->params[0] = (ParamExternData){value, false, PARAM_FLAG_CONST, type};
+	parameters->params[0] = (ParamExternData){value, false, 0, type};
 	return parameters;
+}
+
+static uint64
+portion_of(Comparison *comparison, uint64 key)
+{
+	return (key >> 32) % comparison->portion_count;
+}
+
+typedef struct Division
+{
+	Comparison *comparison;
+	Picture    *picture;
+} Division;
+
+/* The row of a student that differs goes into its portion. */
+static void
+put_into_portion(void *context, const RowKey *key, TupleTableSlot *slot)
+{
+	const Division *division = context;
+
+	if (portion_lookup(division->comparison->differing, key->student) != NULL)
+		tuplestore_puttupleslot(division->picture->portions[portion_of(division->comparison, key->student)], slot);
 }
 
 /* The query once more, with a condition that lets few rows through, and the option that the planner needs for it. */
@@ -678,11 +515,13 @@ static void
 read_few(Comparison *comparison, Side side, const char *condition, ParamListInfo parameters,
 		 const char *option, const char *value)
 {
+	Picture    *picture = &comparison->picture[side];
+	Division	division = {comparison, picture};
 	int			settings = NewGUCNestLevel();
 
 	query_set_option(option, value);
-	read_side(comparison, side, put_into_portion, psprintf("%s AND %s", comparison->picture[side].query, condition),
-			  parameters);
+	picture_side_read(&picture->side, psprintf("%s AND %s", picture->query, condition), parameters,
+					  put_into_portion, &division);
 	AtEOXact_GUC(true, settings);
 }
 
@@ -705,15 +544,16 @@ static void
 divide_kept(Comparison *comparison, Side side)
 {
 	Picture    *picture = &comparison->picture[side];
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(picture->description, &TTSOpsMinimalTuple);
+	Division	division = {comparison, picture};
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(picture->side.description, &TTSOpsMinimalTuple);
 	RowKey		key;
 
 	while (tuplestore_gettupleslot(picture->kept, true, false, slot))
 	{
 		CHECK_FOR_INTERRUPTS();
-		slot_getsomeattrs(slot, picture->columns.fetched);
-		if (find_key(comparison->process, picture, slot, &key))
-			put_into_portion(comparison, side, &key, slot);
+		slot_getsomeattrs(slot, picture->side.columns.fetched);
+		if (picture_side_find_key(&picture->side, slot, &key))
+			put_into_portion(&division, &key, slot);
 	}
 	ExecDropSingleTupleTableSlot(slot);
 	tuplestore_end(picture->kept);
@@ -740,14 +580,14 @@ static void
 collect_side(Comparison *comparison, Side side, uint64 portion)
 {
 	const Picture *picture = &comparison->picture[side];
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(picture->description, &TTSOpsMinimalTuple);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(picture->side.description, &TTSOpsMinimalTuple);
 	RowKey		key;
 
 	while (tuplestore_gettupleslot(picture->portions[portion], true, false, slot))
 	{
 		CHECK_FOR_INTERRUPTS();
 		slot_getallattrs(slot);
-		if (find_key(comparison->process, picture, slot, &key))
+		if (picture_side_find_key(&picture->side, slot, &key))
 			add_row(comparison, side, &key, slot);
 	}
 	ExecDropSingleTupleTableSlot(slot);
@@ -806,23 +646,15 @@ expected_students(const Process *process, const char *lea, const char *ssid)
 	return strtoull(query_value(0, 1), NULL, 10);
 }
 
-/* Is it a table, or a view, or something else that is dear to read twice? */
-static bool
-is_table(const Process *process, const char *relation)
-{
-	const char *const name[] = {process->layout};
-
-	return query_read(psprintf("SELECT relkind IN ('r', 'm', 'p') FROM pg_class WHERE oid = %s", relation),
-					  1, name) == 1 && query_boolean(0, 1);
-}
-
 static void
-prepare_side(Comparison *comparison, Side side, const char *relation, const char *query)
+prepare_side(Comparison *comparison, Side side, bool is_table, const char *query)
 {
 	Picture    *picture = &comparison->picture[side];
 
+	picture_side_begin(&picture->side, side, comparison->process, comparison->options,
+					   comparison->options->school_context);
 	picture->query = query;
-	if (is_table(comparison->process, relation))
+	if (is_table)
 		picture->places = row_places_create();
 	else if (side == SIDE_SIS)
 		picture->kept = tuplestore_begin_heap(false, false, work_mem / 2);
@@ -844,23 +676,21 @@ picture_compare(const Process *process, const char *lea, const char *ssid,
 {
 	Comparison	comparison = {0};
 
-	comparison.memory = CurrentMemoryContext;
 	comparison.process = process;
 	comparison.options = options;
 	comparison.visitor = visitor;
 	if (visitor->name != NULL)
 		comparison.named = portion_create(CurrentMemoryContext, 1024, NULL);
-	comparison.directory = options->school_context;
-	comparison.balances = balance_sheet_create(half_of_memory(), expected_students(process, lea, ssid));
+	comparison.students = expected_students(process, lea, ssid);
+	comparison.balances = balance_sheet_create(half_of_memory(), comparison.students);
 	comparison.arena = calpads_make_arena();
 	load_marks(&comparison);
-	prepare_side(&comparison, SIDE_CALPADS, "calpads.picture_relation(upper($1))",
+	prepare_side(&comparison, SIDE_CALPADS, relation_is(process, calpads_is_table),
 				 picture_query(process, "calpads.baseline_query($1, $2, $3)", lea, ssid));
-	prepare_side(&comparison, SIDE_SIS, "calpads.sis_view($1)",
+	prepare_side(&comparison, SIDE_SIS, relation_is(process, sis_is_table),
 				 picture_query(process, "calpads.sis_query($1, $2, $3, trimmed => false)", lea, ssid));
-	read_side(&comparison, SIDE_CALPADS, weigh_row, comparison.picture[SIDE_CALPADS].query, NULL);
-	read_side(&comparison, SIDE_SIS, weigh_row, comparison.picture[SIDE_SIS].query, NULL);
-	visit_schools(&comparison);
+	read_sides(&comparison);
+	school_directory_visit(options->school_context, visitor->school, visitor->context);
 	comparison.differing = portion_create(CurrentMemoryContext, 1024, NULL);
 	balance_sheet_finish(comparison.balances, note_differing, &comparison);
 	if (process->program >= 0)

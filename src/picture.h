@@ -4,7 +4,7 @@
  *	  Reads what CALPADS holds (calpads.ods_senr, …) and what it should hold
  *	  (sis.senr, …), and gives the students whose rows are not the same.
  *
- * Both sides are read once.  A student is a sum of row signatures: equal sums
+ * Both sides are read once, large tables at the same time by two processes.  A student is a sum of row signatures: equal sums
  * on both sides mean equal rows, and nothing is kept of such a student.  The
  * others are visited one after the other.  Rows wait in tuplestores, which
  * spill to disk beyond work_mem, and are taken up in portions; sums and
@@ -19,6 +19,7 @@
 #include "postgres.h"
 
 #include "process.h"
+#include "school_directory.h"
 
 /* Who is told what; all memory is the picture's. */
 typedef struct PictureVisitor
@@ -29,7 +30,7 @@ typedef struct PictureVisitor
 	void		(*name) (void *context, const char *lea, const char *ssid);
 
 	/* For each school of which CALPADS holds rows, with the number of those of the current year. */
-	void		(*school) (void *context, const char *lea, const char *school, uint64 current_rows);
+	SchoolTaker school;
 
 	/* For each student that differs. */
 	void		(*student) (void *context, const char *lea, const char *ssid, const Student *student);
@@ -43,10 +44,5 @@ typedef struct PictureVisitor
  */
 extern void picture_compare(const Process *process, const char *lea, const char *ssid,
 							const ReconcileOptions *options, const PictureVisitor *visitor);
-
-/* Names and selection of the schools, for scope and for sentences. */
-typedef struct SchoolDirectory SchoolDirectory;
-extern SchoolDirectory *school_directory_load(void);
-extern const char *school_directory_name(void *directory, const char *code);
 
 #endif							/* CALPADS_PICTURE_H */

@@ -7,6 +7,8 @@
  */
 #include "process.h"
 
+#include <string.h>
+
 #include "reconcile.h"
 #include "reconcile_sprg.h"
 #include "rule_check.h"
@@ -71,6 +73,17 @@ const Process sprg_process = {
 	.check_record = check_sprg_record,
 	.check_beside = check_other_programs,
 };
+
+const Process *
+process_named(const char *name)
+{
+	static const Process *const processes[] = {&senr_process, &sprg_process};
+
+	for (size_t i = 0; i < sizeof(processes) / sizeof(processes[0]); i++)
+		if (strcmp(processes[i]->name, name) == 0)
+			return processes[i];
+	return NULL;
+}
 
 const char *
 process_key(Arena *arena, const Process *process, const PictureRow *row)

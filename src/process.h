@@ -61,6 +61,9 @@ typedef struct Process
 extern const Process senr_process;
 extern const Process sprg_process;
 
+/* The process of that name, or NULL. */
+extern const Process *process_named(const char *name);
+
 /* The key of the row as extract_record has it: parts and carets; blank parts are empty. */
 extern const char *process_key(Arena *arena, const Process *process, const PictureRow *row);
 

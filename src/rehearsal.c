@@ -242,11 +242,8 @@ read_batch(Replay *replay)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("there is no batch %s", replay->batch_id),
 				 errhint("calpads.history lists the batches.")));
-	if (strcmp(query_value(0, 1), senr_process.name) == 0)
-		replay->process = &senr_process;
-	else if (strcmp(query_value(0, 1), sprg_process.name) == 0)
-		replay->process = &sprg_process;
-	else
+	replay->process = process_named(query_value(0, 1));
+	if (replay->process == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("batch %s cannot be rehearsed", replay->batch_id),

@@ -39,7 +39,11 @@ says(const Row *row, int field, const char *text)
 static void
 erase_spaces(char *field)
 {
-	if (field[strspn(field, " ")] == '\0')
+	const char *first = field;
+
+	while (*first == ' ')
+		first++;
+	if (*first == '\0')
 		field[0] = '\0';
 }
 

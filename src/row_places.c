@@ -58,16 +58,16 @@ write_latest(RowPlaces *places)
 }
 
 void
-row_places_note(RowPlaces *places, uint64 student, const TupleTableSlot *slot)
+row_places_note(RowPlaces *places, uint64 student, ItemPointerData tid)
 {
 	Place	   *place = &places->latest[places->latest_count];
 
-	if (!TTS_IS_BUFFERTUPLE(slot))
+	if (!ItemPointerIsValid(&tid))
 		places->complete = false;
 	if (!places->complete)
 		return;
 	place->student = student;
-	place->tid = slot->tts_tid;
+	place->tid = tid;
 	places->count++;
 	if (++places->latest_count == lengthof(places->latest))
 		write_latest(places);
@@ -99,15 +99,17 @@ pick(PickedPlaces *picked, const Place *place)
 static bool
 pick_all(const RowPlaces *places, PickedPlaces *picked)
 {
-	Place		place;
+	Place		read[512];
+	size_t		bytes;
 
 	if (places->file != NULL && BufFileSeek(places->file, 0, 0, SEEK_SET) != 0)
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not rewind a temporary file: %m")));
-	while (places->file != NULL && BufFileRead(places->file, &place, sizeof(place)) == sizeof(place))
-		if (!pick(picked, &place))
-			return false;
+	while (places->file != NULL && (bytes = BufFileRead(places->file, read, sizeof(read))) > 0)
+		for (size_t i = 0; i < bytes / sizeof(Place); i++)
+			if (!pick(picked, &read[i]))
+				return false;
 	for (int i = 0; i < places->latest_count; i++)
 		if (!pick(picked, &places->latest[i]))
 			return false;

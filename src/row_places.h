@@ -14,14 +14,14 @@
 
 #include "postgres.h"
 
-#include "executor/tuptable.h"
+#include "storage/itemptr.h"
 
 typedef struct RowPlaces RowPlaces;
 
 extern RowPlaces *row_places_create(void);
 
-/* A row of the student.  Places help only when all rows are the table's own tuples. */
-extern void row_places_note(RowPlaces *places, uint64 student, const TupleTableSlot *slot);
+/* A row of the student.  Places help only when none is invalid, that is not known. */
+extern void row_places_note(RowPlaces *places, uint64 student, ItemPointerData tid);
 
 /* Is the student one whose rows are wanted? */
 typedef bool (*StudentPicker) (void *context, uint64 student);

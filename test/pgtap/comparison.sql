@@ -1,8 +1,8 @@
--- The comparison comes to the same, however its pictures are stored and
--- however little memory it has.
+-- The comparison comes to the same, however its pictures are stored, however
+-- little memory it has, and whether one process reads them or two.
 
 BEGIN;
-SELECT plan(17);
+SELECT plan(27);
 SET LOCAL client_min_messages = warning;
 SET LOCAL calpads.today = '2025-11-14';
 SET LOCAL calpads.removal_limit_percent = 100;
@@ -19,10 +19,16 @@ $$;
 CREATE TEMPORARY TABLE expected AS SELECT pg_temp.difference() AS difference;
 SELECT cmp_ok(split_part(difference, ' ', 1)::integer, '>', 100, 'and differs from what CALPADS holds') FROM expected;
 
+-- Two processes read what is large by the measure of the planner.
 CREATE FUNCTION pg_temp.with_memory(memory text, what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM set_config('calpads.comparison_memory', memory, true);
+	SET LOCAL max_parallel_workers_per_gather = 0;
 	RETURN NEXT is(pg_temp.difference(), (SELECT e.difference FROM expected e), format('%s, %s', what, memory));
+	SET LOCAL max_parallel_workers_per_gather TO DEFAULT;
+	SET LOCAL min_parallel_table_scan_size = 0;
+	RETURN NEXT is(pg_temp.difference(), (SELECT e.difference FROM expected e), format('%s, %s, two processes', what, memory));
+	SET LOCAL min_parallel_table_scan_size TO DEFAULT;
 	SET LOCAL calpads.comparison_memory TO DEFAULT;
 END;
 $$;
@@ -99,6 +105,27 @@ UPDATE sis.senr SET grade_level_code = CASE grade_level_code WHEN '05' THEN '04'
 UPDATE expected SET difference = pg_temp.difference();
 SELECT cmp_ok(split_part(difference, ' ', 1)::integer, '>', 3000, 'when everybody differs') FROM expected;
 SELECT pg_temp.with_memory('64kB', 'a table of which every row differs');
+
+-- The other process is there, its error comes, and the comparison works again after it.
+CREATE FUNCTION pg_temp.place_of_error() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	context text;
+BEGIN
+	PERFORM pg_temp.difference();
+	RETURN 'no error';
+EXCEPTION WHEN null_value_not_allowed THEN
+	GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
+	RETURN context;
+END;
+$$;
+CREATE TEMPORARY TABLE spoilt AS SELECT p.ctid AS place, p.reporting_lea FROM calpads.senr_baseline p LIMIT 1;
+UPDATE calpads.senr_baseline p SET reporting_lea = '' FROM spoilt s WHERE p.ctid = s.place RETURNING p.line_no AS spoilt \gset
+SELECT unalike(pg_temp.place_of_error(), '%parallel worker%', 'a small district is read by one process');
+SET LOCAL min_parallel_table_scan_size = 0;
+SELECT alike(pg_temp.place_of_error(), '%parallel worker%', 'a large one is read by two');
+UPDATE calpads.senr_baseline p SET reporting_lea = s.reporting_lea FROM spoilt s WHERE p.line_no = :spoilt;
+SELECT is(pg_temp.difference(), (SELECT e.difference FROM expected e), 'after an error the comparison comes to the same');
+SET LOCAL min_parallel_table_scan_size TO DEFAULT;
 
 SELECT throws_ok('SET LOCAL calpads.comparison_memory = 1', '22023', NULL, 'some memory it must have');
 

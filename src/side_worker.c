@@ -1,0 +1,237 @@
+/*-------------------------------------------------------------------------
+ *
+ * side_worker.c
+ *	  A parallel worker that reads one side of the comparison while the session
+ *	  reads the other.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "side_worker.h"
+
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/shm_mq.h"
+#include "storage/shm_toc.h"
+
+#include "compat.h"
+
+/* What lies in the shared memory. */
+enum
+{
+	KEY_TASK = 1,
+	KEY_QUERY,
+	KEY_SCHOOLS,
+	KEY_QUEUE
+};
+
+/* Some ten thousand rows, so that neither process often waits for the other. */
+#define QUEUE_SIZE (256 * 1024)
+
+typedef struct Task
+{
+	Side		side;
+	char		process[8];
+	DayNumber	today;
+	DayNumber	year_start;
+	DayNumber	window_start;
+	long		school_count;
+} Task;
+
+struct SideWorker
+{
+	PictureSide *side;
+	ParallelContext *context;
+	shm_mq_handle *queue;
+	School	   *schools;		/* in shared memory, and so many */
+	long		school_count;
+};
+
+ItemPointerData
+row_place(const TupleTableSlot *slot)
+{
+	ItemPointerData nowhere;
+
+	if (TTS_IS_BUFFERTUPLE(slot))
+		return slot->tts_tid;
+	ItemPointerSetInvalid(&nowhere);
+	return nowhere;
+}
+
+/* ---- the session ----------------------------------------------------------------- */
+
+static void *
+add_chunk(ParallelContext *context, uint64 key, Size size)
+{
+	void	   *chunk = shm_toc_allocate(context->toc, size);
+
+	shm_toc_insert(context->toc, key, chunk);
+	return chunk;
+}
+
+static void
+describe_task(SideWorker *worker, const char *query)
+{
+	const PictureSide *side = worker->side;
+	Task	   *task = add_chunk(worker->context, KEY_TASK, sizeof(Task));
+	Size		length = strlen(query) + 1;
+
+	*task = (Task){.side = side->side, .today = side->options->today, .year_start = side->options->year_start,
+	.window_start = side->options->window_start, .school_count = worker->school_count};
+	strlcpy(task->process, side->process->name, sizeof(task->process));
+	memcpy(add_chunk(worker->context, KEY_QUERY, length), query, length);
+	worker->schools = add_chunk(worker->context, KEY_SCHOOLS, worker->school_count * sizeof(School));
+	school_directory_export(side->schools, worker->schools);
+}
+
+static void
+make_queue(SideWorker *worker)
+{
+	shm_mq	   *queue = shm_mq_create(add_chunk(worker->context, KEY_QUEUE, QUEUE_SIZE), QUEUE_SIZE);
+
+	shm_mq_set_receiver(queue, MyProc);
+	worker->queue = shm_mq_attach(queue, worker->context->seg, NULL);
+}
+
+/* Room for task, query, schools and queue, and their places in the table of contents. */
+static void
+estimate_memory(SideWorker *worker, const char *query)
+{
+	shm_toc_estimator *estimator = &worker->context->estimator;
+
+	shm_toc_estimate_chunk(estimator, sizeof(Task));
+	shm_toc_estimate_chunk(estimator, strlen(query) + 1);
+	shm_toc_estimate_chunk(estimator, worker->school_count * sizeof(School));
+	shm_toc_estimate_chunk(estimator, QUEUE_SIZE);
+	shm_toc_estimate_keys(estimator, 4);
+}
+
+static void
+end_parallel_mode(SideWorker *worker)
+{
+	DestroyParallelContext(worker->context);
+	ExitParallelMode();
+	pfree(worker);
+}
+
+SideWorker *
+side_worker_start(PictureSide *side, const char *query)
+{
+	SideWorker *worker = palloc0(sizeof(SideWorker));
+
+	EnterParallelMode();
+	worker->side = side;
+	worker->context = CreateParallelContext("calpads", "calpads_read_side", 1);
+	worker->school_count = school_directory_count(side->schools);
+	estimate_memory(worker, query);
+	InitializeParallelDSM(worker->context);
+	describe_task(worker, query);
+	make_queue(worker);
+	LaunchParallelWorkers(worker->context);
+	if (worker->context->nworkers_launched == 0)
+	{
+		end_parallel_mode(worker);
+		return NULL;
+	}
+	/* A worker that never comes is then seen as one that went. */
+	shm_mq_set_handle(worker->queue, worker->context->worker[0].bgwhandle);
+	return worker;
+}
+
+/* false when the worker has no more. */
+static bool
+take_rows(SideWorker *worker, WeighedTaker take, void *context, bool wait)
+{
+	shm_mq_result result;
+	Size		bytes;
+	void	   *rows;
+
+	while ((result = shm_mq_receive(worker->queue, &bytes, &rows, !wait)) == SHM_MQ_SUCCESS)
+		for (const WeighedRow *row = rows; (const char *) row < (char *) rows + bytes; row++)
+			take(context, row);
+	return result != SHM_MQ_DETACHED;
+}
+
+void
+side_worker_take(SideWorker *worker, WeighedTaker take, void *context)
+{
+	take_rows(worker, take, context, false);
+}
+
+void
+side_worker_finish(SideWorker *worker, WeighedTaker take, void *context)
+{
+	while (take_rows(worker, take, context, true))
+		;
+	/* Its error, if it ended by one, comes here. */
+	WaitForParallelWorkersToFinish(worker->context);
+	school_directory_add_counts(worker->side->schools, worker->schools, worker->school_count);
+	end_parallel_mode(worker);
+}
+
+/* ---- the worker ------------------------------------------------------------------- */
+
+/* Rows on their way to the session. */
+typedef struct Parcel
+{
+	PictureSide *side;
+	shm_mq_handle *queue;
+	WeighedRow	rows[512];
+	int			count;
+} Parcel;
+
+/* A session that is gone needs no rows: the server will end this process. */
+static void
+send_rows(Parcel *parcel)
+{
+	send_through_queue(parcel->queue, parcel->count * sizeof(WeighedRow), parcel->rows);
+	parcel->count = 0;
+}
+
+static void
+send_row(void *context, const RowKey *key, TupleTableSlot *slot)
+{
+	Parcel	   *parcel = context;
+
+	parcel->rows[parcel->count++] =
+		(WeighedRow){key->student, picture_side_weigh(parcel->side, key, slot), row_place(slot)};
+	if (parcel->count == lengthof(parcel->rows))
+		send_rows(parcel);
+}
+
+static shm_mq_handle *
+attach_queue(dsm_segment *segment, shm_toc *contents)
+{
+	shm_mq	   *queue = shm_toc_lookup(contents, KEY_QUEUE, false);
+
+	shm_mq_set_sender(queue, MyProc);
+	return shm_mq_attach(queue, segment, NULL);
+}
+
+/* The entry of the worker, in which transaction, snapshot and settings are those of the session. */
+PGDLLEXPORT void calpads_read_side(dsm_segment *segment, shm_toc *contents);
+
+void
+calpads_read_side(dsm_segment *segment, shm_toc *contents)
+{
+	const Task *task = shm_toc_lookup(contents, KEY_TASK, false);
+	const char *query = shm_toc_lookup(contents, KEY_QUERY, false);
+	School	   *schools = shm_toc_lookup(contents, KEY_SCHOOLS, false);
+	ReconcileOptions options = {.today = task->today, .year_start = task->year_start,
+	.window_start = task->window_start};
+	Parcel	   *parcel = palloc0(sizeof(Parcel));
+	PictureSide side;
+
+	SPI_connect();
+	picture_side_begin(&side, task->side, process_named(task->process), &options,
+					   school_directory_import(schools, task->school_count));
+	parcel->side = &side;
+	parcel->queue = attach_queue(segment, contents);
+	picture_side_read(&side, query, NULL, send_row, parcel);
+	if (parcel->count > 0)
+		send_rows(parcel);
+	school_directory_put_counts(side.schools, schools, task->school_count);
+	shm_mq_detach(parcel->queue);
+	SPI_finish();
+}
