@@ -27,7 +27,7 @@ enum
 };
 
 /* Some ten thousand rows, so that neither process often waits for the other. */
-#define QUEUE_SIZE (256 * 1024)
+#define QUEUE_SIZE ((Size) 256 * 1024)
 
 typedef struct Task
 {
