@@ -286,8 +286,6 @@ define_transport_settings(void)
 				  &nightly_mail_recipients, "", NULL);
 }
 
-void		_PG_init(void);
-
 void
 _PG_init(void)
 {

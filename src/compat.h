@@ -31,6 +31,11 @@
 #include "varatt.h"
 #endif
 
+/* What a library does when it is loaded: 16 declares the function. */
+#if PG_VERSION_NUM < 160000
+extern PGDLLEXPORT void _PG_init(void);
+#endif
+
 /* Settings with the prefix: 15 refuses unknown ones, before it only warned. */
 #if PG_VERSION_NUM < 150000
 #define MarkGUCPrefixReserved EmitWarningsOnPlaceholders

@@ -126,8 +126,11 @@ take_text(CsvParser *parser, const char *text, size_t length)
 	while (text < end)
 	{
 		text += csv_parse(&parser->machine, text, (size_t) (end - text), keep_field, end_row, parser);
-		if (text < end && !pass_inner_quote(parser, text++))
+		if (text == end)
+			break;
+		if (!pass_inner_quote(parser, text))
 			return false;
+		text++;
 	}
 	return true;
 }

@@ -470,7 +470,10 @@ calpads_reconcile(PG_FUNCTION_ARGS)
 	const Process *process = name != NULL ? process_named(name) : NULL;
 
 	if (process == NULL)
-		elog(ERROR, "no difference is worked out for the process %s", name != NULL ? name : "null");
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("no difference is worked out for the process %s", name != NULL ? name : "null"),
+				 errhint("The processes with two pictures are SENR and SPRG.")));
 	reconcile(fcinfo, process, text_argument(fcinfo, 1), NULL, false);
 	return (Datum) 0;
 }

@@ -270,8 +270,11 @@ static FileOptions
 get_options(Oid foreign_table)
 {
 	ForeignTable *table = GetForeignTable(foreign_table);
+	FileOptions options = merge_options(GetForeignServer(table->serverid), table->options);
 
-	return merge_options(GetForeignServer(table->serverid), table->options);
+	if (options.filename == NULL)	/* the validator lets no table without one be made */
+		elog(ERROR, "foreign table %u has no file name", foreign_table);
+	return options;
 }
 
 /* ---- planning ----------------------------------------------------------- */

@@ -12,6 +12,7 @@
  */
 #include "reader.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -358,6 +359,7 @@ arrange_fields(Reader *reader, Record *record)
 	const FieldText empty = {record->line.data + record->line.length, 0};
 	int			stored = stored_fields(record);
 
+	assert(reader->layout->field_count <= LAYOUT_MAX_FIELDS);
 	if (reader->header.column_count == 0)
 	{
 		for (int field = stored; field < reader->layout->field_count; field++)

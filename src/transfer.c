@@ -21,8 +21,6 @@
 /* How long a cancelled session may wait until that is noticed. */
 #define POLL_MILLISECONDS 100
 
-void		_PG_init(void);
-
 void
 _PG_init(void)
 {

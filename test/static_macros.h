@@ -3,6 +3,8 @@
  * macros: above all that an error does not come back.
  */
 #define PG_VERSION_NUM 150000
+#define INT64_FORMAT "%ld"
+#define UINT64_FORMAT "%lu"
 #define DEBUG1 14
 #define LOG 15
 #define NOTICE 18
