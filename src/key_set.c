@@ -9,11 +9,17 @@
  */
 #include "key_set.h"
 
+#include <sys/mman.h>
+
 #include "miscadmin.h"
 #include "storage/buffile.h"
 #include "utils/memutils.h"
 
 #define FIRST_CAPACITY 1024
+
+/* A table of less than a large page gains nothing from them. */
+#define SMALL_PAGE 4096
+#define LARGE_PAGE ((Size) 2 * 1024 * 1024)
 
 /* Each file's keys have a table of their own, so that they find room. */
 #define WAITING_FILES 16
@@ -37,12 +43,31 @@ struct KeySet
 
 /* ---- the table ---------------------------------------------------------- */
 
+/*
+ * One key after the other goes to another end of the table.  In large pages of
+ * memory the processor knows the way to all of them.  Where the system has none
+ * to give, it says so, and that is no harm.
+ */
+static void
+ask_for_large_pages(void *memory, Size size)
+{
+#ifdef MADV_HUGEPAGE
+	Size		before = -(uintptr_t) memory % SMALL_PAGE;
+
+	if (size >= LARGE_PAGE)
+		(void) madvise((char *) memory + before, TYPEALIGN_DOWN(SMALL_PAGE, size - before), MADV_HUGEPAGE);
+#endif
+}
+
 static void
 make_places(KeySet *set, uint64 capacity)
 {
+	Size		size = capacity * sizeof(uint64);
+
 	set->capacity = capacity;
-	set->places = MemoryContextAllocExtended(set->context, capacity * sizeof(uint64),
-											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	set->places = MemoryContextAllocExtended(set->context, size, MCXT_ALLOC_HUGE);
+	ask_for_large_pages(set->places, size);
+	memset(set->places, 0, size);
 }
 
 KeySet *
