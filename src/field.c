@@ -158,19 +158,6 @@ field_parse_date_mdy(FieldText text, DayNumber *day)
 /* ---- normalising -------------------------------------------------------- */
 
 FieldText
-field_trim(FieldText text)
-{
-	while (text.length > 0 && text.data[0] == ' ')
-	{
-		text.data++;
-		text.length--;
-	}
-	while (text.length > 0 && text.data[text.length - 1] == ' ')
-		text.length--;
-	return text;
-}
-
-FieldText
 field_normalise_blanks(const LayoutField *field, FieldText raw)
 {
 	FieldText	bare = field_trim(raw);

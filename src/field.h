@@ -55,7 +55,18 @@ extern void day_to_calendar(DayNumber number, int *year, int *month, int *day);
 extern void day_to_date8(DayNumber number, char digits[8]);
 
 /* Without the blanks at both ends.  Points into the same memory. */
-extern FieldText field_trim(FieldText text);
+static inline FieldText
+field_trim(FieldText raw)
+{
+	while (raw.length > 0 && raw.data[0] == ' ')
+	{
+		raw.data++;
+		raw.length--;
+	}
+	while (raw.length > 0 && raw.data[raw.length - 1] == ' ')
+		raw.length--;
+	return raw;
+}
 
 /*
  * A field of only blanks is empty; codes, dates and numbers lose their outer
@@ -78,6 +89,19 @@ field_normalise(const LayoutField *field, FieldText raw)
  * set for dates that are filled.
  */
 extern FieldError field_check(const LayoutField *field, FieldText value, DayNumber *day);
+
+/*
+ * The same for a value of printable ASCII, as nearly all are: text has only its
+ * length to be looked at.
+ */
+static inline FieldError
+field_check_plain(const LayoutField *field, FieldText value, DayNumber *day)
+{
+	if (value.length == 0 || (field->type != FIELD_TEXT && field->type != FIELD_CODE))
+		return field_check(field, value, day);
+	return field->max_length > 0 && value.length > (size_t) field->max_length ?
+		FIELD_TOO_LONG : FIELD_OK;
+}
 
 /*
  * CALPADS rule number of an error (FRMT0001 …), and a sentence about it in

@@ -39,7 +39,7 @@
 /* What a column of the baseline is filled with. */
 typedef enum ColumnSource
 {
-	SOURCE_NOTHING,
+	SOURCE_NOTHING,				/* it stays null */
 	SOURCE_LOAD_ID,
 	SOURCE_LINE_NO,
 	SOURCE_DATE,				/* a field of the record */
@@ -48,9 +48,10 @@ typedef enum ColumnSource
 
 typedef struct BaselineColumn
 {
+	int			number;			/* in the table, from 0 */
 	ColumnSource source;
 	int			field;			/* position in the record */
-	bool		required;
+	bool		required;		/* is looked at also when the field is empty */
 } BaselineColumn;
 
 typedef struct School
@@ -93,6 +94,7 @@ struct RowLoader
 	int64		load_id;
 	FieldText	lea;
 	MemoryContext row_context;	/* for one record */
+	bool		converts;		/* the server's encoding is another than the records' */
 
 	/* the layout, with those fields required that a load requires */
 	Layout		layout;
@@ -108,7 +110,7 @@ struct RowLoader
 	int			exit_date_field;	/* -1 = it has no exits */
 
 	RowWriter  *baseline;
-	BaselineColumn *columns;
+	BaselineColumn *columns;	/* those that have a source */
 	int			column_count;
 	RowWriter  *errors;
 	KeySet	   *keys;
@@ -201,7 +203,7 @@ static BaselineColumn
 describe_column(const RowLoader *loader, Form_pg_attribute attribute)
 {
 	const char *name = NameStr(attribute->attname);
-	BaselineColumn column = {SOURCE_NOTHING, 0, false};
+	BaselineColumn column = {attribute->attnum - 1, SOURCE_NOTHING, 0, true};
 	int			field;
 
 	if (attribute->attisdropped)
@@ -225,10 +227,14 @@ find_columns(RowLoader *loader)
 {
 	TupleDesc	attributes = RelationGetDescr(loader->baseline->relation);
 
-	loader->column_count = attributes->natts;
 	loader->columns = palloc(attributes->natts * sizeof(BaselineColumn));
 	for (int i = 0; i < attributes->natts; i++)
-		loader->columns[i] = describe_column(loader, TupleDescAttr(attributes, i));
+	{
+		BaselineColumn column = describe_column(loader, TupleDescAttr(attributes, i));
+
+		if (column.source != SOURCE_NOTHING)
+			loader->columns[loader->column_count++] = column;
+	}
 }
 
 static School *
@@ -291,6 +297,7 @@ row_loader_create(const OdsProcess *process, const Layout *layout, int64 load_id
 	loader->lea = (FieldText) {lea, strlen(lea)};
 	loader->row_context = AllocSetContextCreate(CurrentMemoryContext, "calpads loaded row",
 												ALLOCSET_SMALL_SIZES);
+	loader->converts = GetDatabaseEncoding() != PG_UTF8;
 	copy_layout(loader, layout);
 	find_fields(loader);
 	find_forms(loader);
@@ -348,26 +355,23 @@ find_ssid(const RowLoader *loader, const Record *record)
 	return -1;
 }
 
-static void
-add_text(RowWriter *writer, FieldText utf8)
+/* Adds a column of a row of calpads.load_error; empty is null. */
+static char *
+add_text(RowWriter *errors, char *end, int column, FieldText utf8)
 {
-	if (utf8.length == 0)
-		row_writer_add_null(writer);
-	else
-	{
-		FieldText	value = server_text(utf8);
+	FieldText	value;
 
-		row_writer_add_text(writer, value.data, value.length);
-	}
+	if (utf8.length == 0)
+		return end;
+	value = server_text(utf8);
+	return row_add_text(errors, end, column, value.data, value.length);
 }
 
-static void
-add_string(RowWriter *writer, const char *string)
+/* The same; NULL is null. */
+static char *
+add_string(RowWriter *errors, char *end, int column, const char *string)
 {
-	if (string == NULL)
-		row_writer_add_null(writer);
-	else
-		row_writer_add_text(writer, string, strlen(string));
+	return string == NULL ? end : row_add_text(errors, end, column, string, strlen(string));
 }
 
 /* No value goes into the message: it may be a name or an SSID. */
@@ -414,16 +418,18 @@ write_error(RowLoader *loader, const Record *record, const char *field, const ch
 {
 	int			ssid = find_ssid(loader, record);
 	int			shift = ssid < 0 ? 0 : ssid - loader->ssid_field;
+	RowWriter  *errors = loader->errors;
+	char	   *end = row_writer_begin_row(errors);
 
-	row_writer_add_bigint(loader->errors, loader->load_id);
-	row_writer_add_bigint(loader->errors, record->line_no);
-	add_string(loader->errors, field);
-	add_string(loader->errors, rule);
-	add_string(loader->errors, message);
-	add_text(loader->errors, record->line);
-	add_text(loader->errors, raw_field(record, ssid));
-	add_text(loader->errors, raw_field(record, loader->local_id_field + shift));
-	row_writer_end_row(loader->errors);
+	end = row_add_bigint(errors, end, 0, loader->load_id);
+	end = row_add_bigint(errors, end, 1, record->line_no);
+	end = add_string(errors, end, 2, field);
+	end = add_string(errors, end, 3, rule);
+	end = add_string(errors, end, 4, message);
+	end = add_text(errors, end, 5, record->line);
+	end = add_text(errors, end, 6, raw_field(record, ssid));
+	end = add_text(errors, end, 7, raw_field(record, loader->local_id_field + shift));
+	row_writer_end_row(errors, end);
 	remember_error(loader, record, field, message);
 }
 
@@ -448,51 +454,59 @@ row_loader_set_aside(RowLoader *loader, const Record *record, const char *messag
 
 /* ---- taking a record ---------------------------------------------------- */
 
-/* Checks a field and makes it the next value of the row; false when it is bad. */
-static bool
-add_field(RowLoader *loader, const Record *record, const BaselineColumn *column)
+/* Checks a field and adds its value to the row, whose new end it returns; NULL when it is bad. */
+static inline char *
+add_field(RowLoader *loader, const Record *record, const BaselineColumn *column, char *end)
 {
+	RowWriter  *baseline = loader->baseline;
 	const LayoutField *field = &loader->fields[column->field];
 	FieldText	value = field_normalise(field, record->fields[column->field]);
-	DayNumber	day;
-	FieldError	error = field_check(field, value, &day);
+	DayNumber	day = 0;
+	FieldError	error = record->is_plain ?
+		field_check_plain(field, value, &day) : field_check(field, value, &day);
 
 	if (error != FIELD_OK)
+	{
 		write_field_error(loader, record, column->field, field_error_rule(error),
 						  field_error_message(error));
-	if (error != FIELD_OK || value.length == 0)
-		row_writer_add_null(loader->baseline);
-	else if (column->source == SOURCE_DATE)
-		row_writer_add_date(loader->baseline, day);
-	else
-	{
-		value = server_text(value);
-		row_writer_add_text(loader->baseline, value.data, value.length);
+		return NULL;
 	}
-	return error == FIELD_OK;
+	if (value.length == 0)
+		return end;
+	if (column->source == SOURCE_DATE)
+		return row_add_date(baseline, end, column->number, day);
+	if (loader->converts)
+		value = server_text_converted(value);
+	return row_add_text(baseline, end, column->number, value.data, value.length);
 }
 
-/* Puts the row together; false when one of its fields is bad. */
-static bool
+/* Puts the row together and returns its end; NULL when one of the record's fields is bad. */
+static char *
 make_row(RowLoader *loader, const Record *record)
 {
+	RowWriter  *baseline = loader->baseline;
+	char	   *end = row_writer_begin_row(baseline);
 	bool		good = true;
 
 	for (int i = 0; i < loader->column_count; i++)
 	{
 		const BaselineColumn *column = &loader->columns[i];
+		char	   *new_end;
 
+		if (record->fields[column->field].length == 0 && !column->required)
+			continue;
 		if (column->source == SOURCE_LOAD_ID)
-			row_writer_add_bigint(loader->baseline, loader->load_id);
+			new_end = row_add_bigint(baseline, end, column->number, loader->load_id);
 		else if (column->source == SOURCE_LINE_NO)
-			row_writer_add_bigint(loader->baseline, record->line_no);
-		else if (column->source == SOURCE_NOTHING ||
-				 (record->fields[column->field].length == 0 && !column->required))
-			row_writer_add_null(loader->baseline);
+			new_end = row_add_bigint(baseline, end, column->number, record->line_no);
 		else
-			good &= add_field(loader, record, column);
+			new_end = add_field(loader, record, column, end);
+		if (new_end == NULL)
+			good = false;
+		else
+			end = new_end;
 	}
-	return good;
+	return good ? end : NULL;
 }
 
 /* Outer blanks belong neither to codes nor to dates. */
@@ -589,21 +603,20 @@ row_loader_take(RowLoader *loader, const Record *record)
 {
 	MemoryContext caller = MemoryContextSwitchTo(loader->row_context);
 	uint64		key = key_fingerprint(loader, record);
+	char	   *row_end;
 
 	/* The row is put together while the memory for its key is on its way. */
 	key_set_prefetch(loader->keys, key);
 	loader->tally.rows_read++;
-	if (make_row(loader, record) && check_forms(loader, record) &&
+	row_end = make_row(loader, record);
+	if (row_end != NULL && check_forms(loader, record) &&
 		check_lea(loader, record) && check_key(loader, record, key))
 	{
-		row_writer_end_row(loader->baseline);
+		row_writer_end_row(loader->baseline, row_end);
 		count_row(loader, record, 1);
 	}
 	else
-	{
-		row_writer_drop_row(loader->baseline);
 		loader->tally.rows_rejected++;
-	}
 
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(loader->row_context);

@@ -345,6 +345,7 @@ take_csv(Reader *reader, Record *record, const Line *line, bool *ended)
 		csv_record_begin(reader->csv);
 		csv_record_add_line(reader->csv, all.text, "\n");
 	}
+	record->is_plain &= all.count == 1;
 	record->line = all.text;
 	copy_csv_fields(reader, record);
 	use_lines(reader, all.count, all.size);
@@ -418,6 +419,7 @@ peek_line(Reader *reader, Line *line, bool *ended, Record *record)
 		return READER_END;
 	record->line_no = reader->line_no + 1;
 	record->error = READER_NO_ERROR;
+	record->is_plain = !line->maybe_not_ascii && !line->has_control;
 	record->line = (FieldText) {reader->window + reader->begin, line->length};
 	record->field_count = field_trim(record->line).length > 0 ? line->field_count : 0;
 	return READER_RECORD;

@@ -90,6 +90,7 @@ typedef struct Record
 {
 	int64_t		line_no;		/* of its first line, from 1 */
 	ReaderError error;			/* READER_NO_ERROR but with READER_BAD_RECORD */
+	bool		is_plain;		/* its fields are surely printable ASCII */
 	FieldText	line;			/* all of it as UTF-8, without its line end */
 	int			field_count;	/* fields really found, may be more than stored */
 	FieldText	fields[LAYOUT_MAX_FIELDS];	/* by position in the layout, raw; set

@@ -23,12 +23,15 @@
 
 #define BLOCK 64
 
+#define LAST_CONTROL 0x1F
+#define DEL 0x7F
+
 #define REPLACEMENT_CHARACTER 0xFFFD
 
 typedef struct BlockBits
 {
 	uint64_t	separators;
-	uint64_t	controls;		/* NUL to CR */
+	uint64_t	controls;		/* of ASCII, but no separators */
 	bool		maybe_not_ascii;
 } BlockBits;
 
@@ -40,7 +43,8 @@ static inline BlockBits
 scan_block(const char *block, char separator)
 {
 	const __m128i wanted = _mm_set1_epi8(separator);
-	const __m128i last_control = _mm_set1_epi8('\r');
+	const __m128i last_control = _mm_set1_epi8(LAST_CONTROL);
+	const __m128i del = _mm_set1_epi8(DEL);
 	__m128i		all = _mm_setzero_si128();
 	BlockBits	bits = {0, 0, false};
 
@@ -48,12 +52,14 @@ scan_block(const char *block, char separator)
 	{
 		__m128i		bytes = _mm_loadu_si128((const __m128i *) (block + 16 * part));
 		__m128i		is_separator = _mm_cmpeq_epi8(bytes, wanted);
-		__m128i		is_control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
+		__m128i		is_control = _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes),
+											  _mm_cmpeq_epi8(bytes, del));
 
 		bits.separators |= (uint64_t) _mm_movemask_epi8(is_separator) << (16 * part);
 		bits.controls |= (uint64_t) _mm_movemask_epi8(is_control) << (16 * part);
 		all = _mm_or_si128(all, bytes);
 	}
+	bits.controls &= ~bits.separators;
 	bits.maybe_not_ascii = _mm_movemask_epi8(all) != 0;
 	return bits;
 }
@@ -71,9 +77,10 @@ scan_block(const char *block, char separator)
 		unsigned char byte = (unsigned char) block[at];
 
 		bits.separators |= (uint64_t) (block[at] == separator) << at;
-		bits.controls |= (uint64_t) (byte <= '\r') << at;
+		bits.controls |= (uint64_t) (byte <= LAST_CONTROL || byte == DEL) << at;
 		all |= byte;
 	}
+	bits.controls &= ~bits.separators;
 	bits.maybe_not_ascii = all >= 0x80;
 	return bits;
 }
@@ -82,24 +89,30 @@ scan_block(const char *block, char separator)
 
 /*
  * The first control character of the block that ends the line or the work, or
- * NULL.  The byte behind a carriage return can always be read: at worst it is
- * the sentinel, and then nothing is known about the return.
+ * NULL; sets *has_control when there is one before that belongs to neither.
+ * The byte behind a carriage return can always be read: at worst it is the
+ * sentinel, and then nothing is known about the return.
  */
 static const char *
-find_stop(const char *block, uint64_t controls, LineStatus *status)
+find_stop(const char *block, uint64_t controls, LineStatus *status, bool *has_control)
 {
 	for (; controls != 0; controls &= controls - 1)
 	{
 		const char *at = block + __builtin_ctzll(controls);
 
+		if (*at == '\r' && at[1] == '\n')
+			continue;
 		if (*at == '\n')
 			*status = LINE_ENDED;
-		else if (*at == '\r' && at[1] != '\n')
+		else if (*at == '\r')
 			*status = LINE_LONE_CR;
 		else if (*at == '\0')
 			*status = LINE_NUL_BYTE;
 		else
+		{
+			*has_control = true;
 			continue;
+		}
 		return at;
 	}
 	return NULL;
@@ -115,13 +128,14 @@ record_split(const char *start, const char *end, char separator,
 	LineStatus	status = LINE_ENDED;
 
 	line->maybe_not_ascii = false;
+	line->has_control = false;
 	for (const char *block = start; stop == NULL; block += BLOCK)
 	{
 		BlockBits	bits = scan_block(block, separator);
 
 		if (bits.controls != 0)
 		{
-			stop = find_stop(block, bits.controls, &status);
+			stop = find_stop(block, bits.controls, &status, &line->has_control);
 			if (stop != NULL)
 				bits.separators &= (UINT64_C(1) << (stop - block)) - 1;
 		}

@@ -38,6 +38,7 @@ typedef struct Line
 	size_t		size;			/* bytes, with the line end */
 	int			field_count;	/* also those that were too many to store */
 	bool		maybe_not_ascii;	/* false: surely ASCII */
+	bool		has_control;	/* a control character of ASCII in one of its fields */
 } Line;
 
 /*

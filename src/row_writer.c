@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * row_writer.c
- *	  Rows into a table of the extension, a thousand at a time.
+ *	  Rows into a table of the extension, hundreds at a time.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,19 +31,26 @@
 
 #include "compat.h"
 
-/* A batch is written when it has so many rows, or so many bytes. */
-#define BATCH_ROWS 1000
-#define BATCH_BYTES ((Size) 1024 * 1024)
+/*
+ * A batch is written when it has so many rows, or so many bytes, which is
+ * little enough to stay near the processor.
+ */
+#define BATCH_ROWS 500
+#define BATCH_BYTES ((Size) 128 * 1024)
 
 typedef struct RowBatch
 {
 	CommandId	command;
 	BulkInsertState bulk_insert;
-	MemoryContext context;		/* of the rows */
-	MemoryContext write_context;	/* what the table needs to write them */
-	TupleTableSlot *rows[BATCH_ROWS];	/* made when they are first needed */
+	MemoryContext context;		/* of all that is here */
+	MemoryContext write_context;	/* what the table needs to write rows */
+	HeapTupleHeader no_values;	/* what every row begins with */
+	Size		header_size;	/* of that */
+	char	   *rows;			/* one behind the other */
+	Size		capacity;		/* for them; aligned, so that the room ends where a row may begin */
+	HeapTuple	tuples[BATCH_ROWS]; /* where they are; made when they are first needed */
+	TupleTableSlot *slots[BATCH_ROWS];	/* of these tuples */
 	int			count;
-	Size		bytes;
 	uint64		bytes_written;	/* of the batches before */
 
 	/* The index by load: what it summarizes, and the range that it was told of last. */
@@ -136,8 +143,23 @@ choose_buffers(RowBatch *batch)
 	MemoryContextSwitchTo(caller);
 }
 
+/*
+ * A row always has a null bitmap: the room for it is left before the values
+ * are known.
+ */
+static void
+make_header(RowBatch *batch, int columns)
+{
+	batch->header_size = MAXALIGN(SizeofHeapTupleHeader + BITMAPLEN(columns));
+	batch->no_values = palloc0(batch->header_size);
+	ItemPointerSetInvalid(&batch->no_values->t_ctid);
+	batch->no_values->t_infomask = HEAP_HASNULL | HEAP_HASVARWIDTH;
+	HeapTupleHeaderSetNatts(batch->no_values, columns);
+	batch->no_values->t_hoff = batch->header_size;
+}
+
 static RowBatch *
-make_batch(void)
+make_batch(Relation relation)
 {
 	RowBatch   *batch = palloc0(sizeof(RowBatch));
 
@@ -148,7 +170,18 @@ make_batch(void)
 	batch->context = CurrentMemoryContext;
 	batch->write_context = AllocSetContextCreate(CurrentMemoryContext, "calpads batch of rows",
 												 ALLOCSET_DEFAULT_SIZES);
+	make_header(batch, RelationGetNumberOfAttributes(relation));
+	batch->capacity = BATCH_BYTES;
+	batch->rows = palloc(batch->capacity);
 	return batch;
+}
+
+/* The room for rows is empty. */
+static void
+use_room(RowWriter *writer)
+{
+	writer->row = (HeapTupleHeader) writer->batch->rows;
+	writer->room_end = writer->batch->rows + writer->batch->capacity;
 }
 
 RowWriter *
@@ -160,58 +193,32 @@ row_writer_open(const char *table)
 
 	writer->relation = table_open(relation, RowExclusiveLock);
 	check_permission(writer->relation);
-	writer->batch = make_batch();
+	writer->batch = make_batch(writer->relation);
 	writer->batch->load_index = open_load_index(writer->relation, &has_other_index);
 	check_plain_table(writer->relation, has_other_index);
 	if (writer->batch->load_index != NULL)
 		writer->batch->index_info = BuildIndexInfo(writer->batch->load_index);
 	writer->batch->told_range = InvalidBlockNumber;
-	writer->capacity = BLCKSZ;
-	writer->row = palloc(writer->capacity);
-	row_writer_drop_row(writer);
+	use_room(writer);
 	return writer;
 }
 
 /* ---- rows --------------------------------------------------------------- */
 
-/*
- * A row always has a null bitmap: the room for it is left before the values
- * are known.
- */
-static Size
-header_size(Relation relation)
-{
-	return MAXALIGN(SizeofHeapTupleHeader + BITMAPLEN(RelationGetNumberOfAttributes(relation)));
-}
-
-void
-row_writer_drop_row(RowWriter *writer)
-{
-	writer->length = header_size(writer->relation);
-	memset(writer->row, 0, writer->length);
-	writer->column = 0;
-}
-
-void
-row_writer_enlarge(RowWriter *writer, Size size)
-{
-	writer->capacity = Max(size, 2 * writer->capacity);
-	writer->row = repalloc(writer->row, writer->capacity);
-}
-
 /* The row is on its page: should its range be summarized, the summary holds it from now on. */
 static void
-tell_load_index(RowWriter *writer, TupleTableSlot *row)
+tell_load_index(RowWriter *writer, HeapTuple tuple, ItemPointer place)
 {
 	RowBatch   *batch = writer->batch;
-	BlockNumber range = ItemPointerGetBlockNumber(&row->tts_tid) / BrinGetPagesPerRange(batch->load_index);
+	BlockNumber range = ItemPointerGetBlockNumber(place) / BrinGetPagesPerRange(batch->load_index);
 	Datum		load_id;
 	bool		isnull;
 
 	if (range == batch->told_range)
 		return;
-	load_id = slot_getattr(row, batch->index_info->ii_IndexAttrNumbers[0], &isnull);
-	insert_into_index(batch->load_index, &load_id, &isnull, &row->tts_tid, writer->relation, batch->index_info);
+	load_id = heap_getattr(tuple, batch->index_info->ii_IndexAttrNumbers[0],
+						   RelationGetDescr(writer->relation), &isnull);
+	insert_into_index(batch->load_index, &load_id, &isnull, place, writer->relation, batch->index_info);
 	batch->told_range = range;
 }
 
@@ -222,66 +229,81 @@ write_batch(RowWriter *writer)
 	MemoryContext caller = MemoryContextSwitchTo(batch->write_context);
 
 	choose_buffers(batch);
-	table_multi_insert(writer->relation, batch->rows, batch->count, batch->command, 0,
+	table_multi_insert(writer->relation, batch->slots, batch->count, batch->command, 0,
 					   batch->bulk_insert);
 	for (int i = 0; i < batch->count && batch->load_index != NULL; i++)
-		tell_load_index(writer, batch->rows[i]);
+		tell_load_index(writer, batch->tuples[i], &batch->slots[i]->tts_tid);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(batch->write_context);
 
-	for (int i = 0; i < batch->count; i++)
-		ExecClearTuple(batch->rows[i]);
-	batch->bytes_written += batch->bytes;
+	batch->bytes_written += (char *) writer->row - batch->rows;
 	batch->count = 0;
-	batch->bytes = 0;
+	use_room(writer);
 }
 
-/* The row as a tuple in one piece of memory. */
-static HeapTuple
-make_tuple(const RowWriter *writer)
+char *
+row_writer_begin_row(RowWriter *writer)
 {
-	HeapTuple	tuple = MemoryContextAlloc(writer->batch->context, HEAPTUPLESIZE + writer->length);
+	Size		size = writer->batch->header_size;
+	char	   *end = (char *) writer->row;
 
-	tuple->t_len = writer->length;
-	ItemPointerSetInvalid(&tuple->t_self);
-	tuple->t_tableOid = RelationGetRelid(writer->relation);
-	tuple->t_data = (HeapTupleHeader) ((char *) tuple + HEAPTUPLESIZE);
-	memcpy(tuple->t_data, writer->row, writer->length);
-
-	ItemPointerSetInvalid(&tuple->t_data->t_ctid);
-	tuple->t_data->t_infomask = HEAP_HASNULL | HEAP_HASVARWIDTH;
-	HeapTupleHeaderSetNatts(tuple->t_data, RelationGetNumberOfAttributes(writer->relation));
-	tuple->t_data->t_hoff = header_size(writer->relation);
-	return tuple;
+	if (size > (Size) (writer->room_end - end))
+		end = row_writer_enlarge(writer, end, size);
+	memcpy(end, writer->batch->no_values, size);
+	return end + size;
 }
 
-/* The batch's next place for a row. */
-static TupleTableSlot *
-next_slot(RowWriter *writer)
+/* The rows before are written, so that this one is the first; if it must, the room grows. */
+char *
+row_writer_enlarge(RowWriter *writer, char *end, Size size)
 {
 	RowBatch   *batch = writer->batch;
+	char	   *row = (char *) writer->row;
+	Size		length = end - row;
 
-	if (batch->rows[batch->count] == NULL)
+	if (batch->count > 0)
+		write_batch(writer);
+	memmove(batch->rows, row, length);
+	if (length + size > batch->capacity)
 	{
-		MemoryContext caller = MemoryContextSwitchTo(batch->context);
-
-		batch->rows[batch->count] =
-			MakeSingleTupleTableSlot(RelationGetDescr(writer->relation), &TTSOpsHeapTuple);
-		MemoryContextSwitchTo(caller);
+		batch->capacity = MAXALIGN(Max(length + size, 2 * batch->capacity));
+		batch->rows = repalloc(batch->rows, batch->capacity);
+		use_room(writer);
 	}
-	return batch->rows[batch->count++];
+	return batch->rows + length;
+}
+
+/*
+ * A slot keeps its tuple: what changes is only where the tuple's row stands.  So
+ * no slot may be read by columns, which it would remember.  A slot makes a copy
+ * of a tuple that it does not own, so it owns this one, of which the row is no part.
+ */
+static void
+make_slot(RowWriter *writer, int number)
+{
+	RowBatch   *batch = writer->batch;
+	MemoryContext caller = MemoryContextSwitchTo(batch->context);
+
+	batch->tuples[number] = palloc0(HEAPTUPLESIZE);
+	batch->tuples[number]->t_data = writer->row;
+	batch->slots[number] = MakeSingleTupleTableSlot(RelationGetDescr(writer->relation), &TTSOpsHeapTuple);
+	ExecStoreHeapTuple(batch->tuples[number], batch->slots[number], true);
+	MemoryContextSwitchTo(caller);
 }
 
 void
-row_writer_end_row(RowWriter *writer)
+row_writer_end_row(RowWriter *writer, char *end)
 {
 	RowBatch   *batch = writer->batch;
+	HeapTuple	tuple;
 
-	Assert(writer->column == RelationGetNumberOfAttributes(writer->relation));
-	ExecStoreHeapTuple(make_tuple(writer), next_slot(writer), true);
-	batch->bytes += writer->length;
-	row_writer_drop_row(writer);
-	if (batch->count == BATCH_ROWS || batch->bytes >= BATCH_BYTES)
+	if (batch->slots[batch->count] == NULL)
+		make_slot(writer, batch->count);
+	tuple = batch->tuples[batch->count++];
+	tuple->t_len = end - (char *) writer->row;
+	tuple->t_data = writer->row;
+	writer->row = (HeapTupleHeader) MAXALIGN(end);
+	if (batch->count == BATCH_ROWS)
 		write_batch(writer);
 }
 
@@ -290,8 +312,8 @@ row_writer_close(RowWriter *writer)
 {
 	if (writer->batch->count > 0)
 		write_batch(writer);
-	for (int i = 0; i < BATCH_ROWS && writer->batch->rows[i] != NULL; i++)
-		ExecDropSingleTupleTableSlot(writer->batch->rows[i]);
+	for (int i = 0; i < BATCH_ROWS && writer->batch->slots[i] != NULL; i++)
+		ExecDropSingleTupleTableSlot(writer->batch->slots[i]);
 	FreeBulkInsertState(writer->batch->bulk_insert);
 	if (writer->batch->load_index != NULL)
 	{

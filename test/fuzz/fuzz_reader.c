@@ -121,6 +121,17 @@ check_separated(const Record *record, char separator)
 	}
 }
 
+static bool
+is_printable_ascii(FieldText text)
+{
+	for (size_t at = 0; at < text.length; at++)
+	{
+		if (text.data[at] < ' ' || text.data[at] > '~')
+			return false;
+	}
+	return true;
+}
+
 static void
 check_fields(const Reader *reader, const Layout *layout, const Record *record)
 {
@@ -131,7 +142,9 @@ check_fields(const Reader *reader, const Layout *layout, const Record *record)
 
 		MUST(record_is_utf8(value));
 		MUST(layout->format == FORMAT_CSV || lies_within(value, record->line));
-		field_check(&layout->fields[field], value, &day);
+		MUST(!record->is_plain || is_printable_ascii(value));
+		MUST(field_check(&layout->fields[field], value, &day) ==
+			 (record->is_plain ? field_check_plain : field_check) (&layout->fields[field], value, &day));
 	}
 	for (int column = 0; column < reader_extra_column_count(reader); column++)
 	{

@@ -12,19 +12,38 @@ field_of(FieldType type, int max_length)
 	return (LayoutField) {.name = "f", .label = "F", .type = type, .max_length = max_length};
 }
 
+static bool
+is_printable_ascii(FieldText value)
+{
+	for (size_t at = 0; at < value.length; at++)
+	{
+		if (value.data[at] < ' ' || value.data[at] > '~')
+			return false;
+	}
+	return true;
+}
+
 /*
  * The value is copied to memory of exactly its size, so that the sanitizer
- * sees a load beyond it.
+ * sees a load beyond it.  Both checks of a plain value say the same.
  */
 static FieldError
 check_value(LayoutField field, const char *value, DayNumber *day)
 {
 	size_t		length = strlen(value);
 	char	   *copy = malloc(length + (length == 0));
+	FieldText	text = {copy, length};
 	FieldError	error;
 
 	memcpy(copy, value, length);
-	error = field_check(&field, (FieldText) {copy, length}, day);
+	error = field_check(&field, text, day);
+	if (is_printable_ascii(text))
+	{
+		DayNumber	plain_day = *day;
+
+		CHECK_INT(error, field_check_plain(&field, text, &plain_day));
+		CHECK_INT(*day, plain_day);
+	}
 	free(copy);
 	return error;
 }

@@ -439,6 +439,38 @@ each_line_is_utf8_or_windows_1252(void)
 				  "1 SENR-R|1|Mu\xC3\x83\xC2\xB1oz|20240815||\nend\n");
 }
 
+/* Which records are plain: P, or n. */
+static void
+check_plain(const Layout *layout, const char *data, const char *wanted, int line)
+{
+	Source		source = {data, strlen(data), 0, SIZE_MAX};
+	Reader	   *reader = reader_create(layout, ENCODING_AUTO, give, &source);
+	Record		record;
+	char		found[16] = "";
+
+	while (reader_next(reader, &record) == READER_RECORD)
+		strcat(found, record.is_plain ? "P" : "n");
+	unit_check_text(wanted, (FieldText) {found, strlen(found)}, __FILE__, line, "plain records");
+	reader_destroy(reader);
+}
+
+#define CHECK_PLAIN(layout, data, wanted) check_plain(&(layout), data, wanted, __LINE__)
+
+static void
+records_of_printable_ascii_are_plain(void)
+{
+	/* The lines are so long that none begins in the block where another ends. */
+#define LONG "0123456789012345678901234567890123456789012345678901234567890123"
+	CHECK_PLAIN(senr,
+				"SENR-R^1^A " LONG "^20240815\r\nSENR-R^2^A\tB" LONG "^20240815\r\n"
+				"SENR-R^3^A~" LONG "^20240815\nSENR-R^4^A\x7F" LONG "^20240815\n"
+				"SENR-R^5^\xC3\xA9" LONG "^20240815\nSENR-R^6^\xE9" LONG "^20240815\n"
+				"SENR-R^7^A" LONG "^20240815", "PnPnnnP");
+	CHECK_PLAIN(tab_optional, "1\tA" LONG "\t20240815\n2\tA\x1F" LONG "\t20240815\n", "Pn");
+	CHECK_PLAIN(csv, "1,\"A, B" LONG "\",20240815\n2,\"A\nB\",20240815\n3,\"A\tB\",20240815\n", "Pnn");
+#undef LONG
+}
+
 static void
 what_has_no_meaning_in_its_encoding(void)
 {
@@ -892,6 +924,7 @@ main(void)
 	RUN(records_over_the_borders_of_blocks);
 	RUN(a_byte_order_mark_is_no_part_of_the_first_field);
 	RUN(each_line_is_utf8_or_windows_1252);
+	RUN(records_of_printable_ascii_are_plain);
 	RUN(what_has_no_meaning_in_its_encoding);
 	RUN(csv_in_windows_1252);
 	RUN(a_long_line_in_windows_1252);
