@@ -9,13 +9,11 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "executor/executor.h"
+#include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "optimizer/cost.h"
 #include "optimizer/paths.h"
 #include "utils/array.h"
-#include "utils/builtins.h"
-#include "utils/date.h"
 #include "utils/guc.h"
 #include "utils/tuplestore.h"
 
@@ -176,10 +174,10 @@ static const char calpads_is_table[] =
 static const char sis_is_table[] =
 "SELECT c.relkind IN ('r', 'm', 'p') FROM pg_class c WHERE c.oid = calpads.sis_view($1)";
 
-/* Is it read as it is, without functions and policies, of which nobody knows what they do? */
-static const char sis_is_plain[] =
-"SELECT calpads.is_plain_picture(upper($1), c.oid) AND NOT c.relrowsecurity "
-"FROM pg_class c WHERE c.oid = calpads.sis_view($1)";
+/* Are both read as they are, without functions and policies, of which nobody knows what they do? */
+static const char both_are_plain[] =
+"SELECT calpads.is_plain_picture(upper($1), s.oid) AND NOT s.relrowsecurity AND NOT c.relrowsecurity "
+"FROM pg_class s, pg_class c WHERE s.oid = calpads.sis_view($1) AND c.oid = calpads.picture_relation(upper($1))";
 
 /* Does one of these questions have the answer yes? */
 static bool
@@ -262,7 +260,7 @@ worker_is_worth_it(const Comparison *comparison)
 	return comparison->picture[SIDE_CALPADS].places != NULL && comparison->picture[SIDE_SIS].places != NULL &&
 		!IsInParallelMode() && max_parallel_workers_per_gather > 0 &&
 		comparison->students * BYTES_PER_STUDENT >= (uint64) min_parallel_table_scan_size * BLCKSZ &&
-		relation_is(comparison->process, sis_is_plain);
+		relation_is(comparison->process, both_are_plain);
 }
 
 static bool

@@ -4,12 +4,13 @@
  *	  Reads what CALPADS holds (calpads.ods_senr, …) and what it should hold
  *	  (sis.senr, …), and gives the students whose rows are not the same.
  *
- * Both sides are read once, large tables at the same time by two processes.  A student is a sum of row signatures: equal sums
- * on both sides mean equal rows, and nothing is kept of such a student.  The
- * others are visited one after the other.  Rows wait in tuplestores, which
- * spill to disk beyond work_mem, and are taken up in portions; sums and
- * portions together stay below calpads.comparison_memory, so memory does not
- * grow with the size of the district.
+ * Both sides are read once, large tables at the same time by two processes.  A
+ * student is a sum of row signatures: equal sums on both sides mean equal rows,
+ * and nothing is kept of such a student.  The others are visited one after the
+ * other.  Rows wait in tuplestores, which spill to disk beyond work_mem, and are
+ * taken up in portions; sums and portions together stay below
+ * calpads.comparison_memory, so memory does not grow with the size of the
+ * district.
  *
  *-------------------------------------------------------------------------
  */

@@ -49,6 +49,7 @@ student_digest(FieldText lea, FieldText ssid)
 	return student_of_lea(digest_text(0, DIGEST_LEA, lea), ssid);
 }
 
+/* The loop over all rows has it inlined. */
 static inline bool
 find_key(const PictureSide *side, TupleTableSlot *slot, RowKey *key)
 {

@@ -27,7 +27,7 @@ typedef enum Side
 /* A school that was looked up lately. */
 typedef struct KnownSchool
 {
-	uint64		digest;			/* of side, LEA and school; 0 = none */
+	uint64		digest;			/* of LEA and school; 0 = none */
 	bool		in_scope;
 	School	   *school;			/* NULL = nobody knows it */
 } KnownSchool;

@@ -45,6 +45,17 @@ row_places_create(void)
 	return places;
 }
 
+ItemPointerData
+row_place(const TupleTableSlot *slot)
+{
+	ItemPointerData nowhere;
+
+	if (TTS_IS_BUFFERTUPLE(slot))
+		return slot->tts_tid;
+	ItemPointerSetInvalid(&nowhere);
+	return nowhere;
+}
+
 static void
 write_latest(RowPlaces *places)
 {

@@ -14,11 +14,15 @@
 
 #include "postgres.h"
 
+#include "executor/tuptable.h"
 #include "storage/itemptr.h"
 
 typedef struct RowPlaces RowPlaces;
 
 extern RowPlaces *row_places_create(void);
+
+/* The place of the row in its table; not valid when it is not the table's own tuple. */
+extern ItemPointerData row_place(const TupleTableSlot *slot);
 
 /* A row of the student.  Places help only when none is invalid, that is not known. */
 extern void row_places_note(RowPlaces *places, uint64 student, ItemPointerData tid);

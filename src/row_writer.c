@@ -302,7 +302,7 @@ row_writer_end_row(RowWriter *writer, char *end)
 	tuple = batch->tuples[batch->count++];
 	tuple->t_len = end - (char *) writer->row;
 	tuple->t_data = writer->row;
-	writer->row = (HeapTupleHeader) MAXALIGN(end);
+	writer->row = (HeapTupleHeader) aligned(end, MAXIMUM_ALIGNOF);
 	if (batch->count == BATCH_ROWS)
 		write_batch(writer);
 }

@@ -47,7 +47,7 @@ extern RowWriter *row_writer_open(const char *table);
  * Begins a row whose columns are all null, and returns its end.  A row begun
  * before is forgotten unless it was ended.
  */
-extern char *row_writer_begin_row(RowWriter *writer);
+extern char *row_writer_begin_row(RowWriter *writer) __attribute__((returns_nonnull));
 
 /* Makes room for so many more bytes of the row, which may move; returns its end. */
 extern char *row_writer_enlarge(RowWriter *writer, char *end, Size size);
@@ -64,6 +64,13 @@ extern void row_writer_close(RowWriter *writer);
  * called for every field of a file, so they stand here to be inlined.
  */
 
+/* The next place that is a multiple of the alignment. */
+static inline char *
+aligned(char *place, Size alignment)
+{
+	return place + (-(uintptr_t) place & (alignment - 1));
+}
+
 /* Where the next value begins; the padding before it is zero, as pages want it. */
 static inline char *
 row_align(RowWriter *writer, char *end, Size alignment, Size size)
@@ -73,7 +80,7 @@ row_align(RowWriter *writer, char *end, Size alignment, Size size)
 		end = row_writer_enlarge(writer, end, size + alignment);
 	/* No value is smaller than its padding could be: what is too much is written over. */
 	memset(end, 0, alignment - 1);
-	return (char *) TYPEALIGN(alignment, end);
+	return aligned(end, alignment);
 }
 
 static inline void

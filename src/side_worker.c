@@ -11,11 +11,15 @@
 #include "access/parallel.h"
 #include "access/xact.h"
 #include "executor/spi.h"
-#include "miscadmin.h"
+#include "executor/instrument.h"
+#include "pgstat.h"
+#include "storage/proc.h"
 #include "storage/shm_mq.h"
 #include "storage/shm_toc.h"
+#include "tcop/tcopprot.h"
 
 #include "compat.h"
+#include "row_places.h"
 
 /* What lies in the shared memory. */
 enum
@@ -23,6 +27,7 @@ enum
 	KEY_TASK = 1,
 	KEY_QUERY,
 	KEY_SCHOOLS,
+	KEY_USAGE,
 	KEY_QUEUE
 };
 
@@ -39,6 +44,13 @@ typedef struct Task
 	long		school_count;
 } Task;
 
+/* What the worker read and wrote, to be counted as the session's. */
+typedef struct Usage
+{
+	BufferUsage buffers;
+	WalUsage	wal;
+} Usage;
+
 struct SideWorker
 {
 	PictureSide *side;
@@ -46,18 +58,8 @@ struct SideWorker
 	shm_mq_handle *queue;
 	School	   *schools;		/* in shared memory, and so many */
 	long		school_count;
+	Usage	   *usage;
 };
-
-ItemPointerData
-row_place(const TupleTableSlot *slot)
-{
-	ItemPointerData nowhere;
-
-	if (TTS_IS_BUFFERTUPLE(slot))
-		return slot->tts_tid;
-	ItemPointerSetInvalid(&nowhere);
-	return nowhere;
-}
 
 /* ---- the session ----------------------------------------------------------------- */
 
@@ -83,6 +85,7 @@ describe_task(SideWorker *worker, const char *query)
 	memcpy(add_chunk(worker->context, KEY_QUERY, length), query, length);
 	worker->schools = add_chunk(worker->context, KEY_SCHOOLS, worker->school_count * sizeof(School));
 	school_directory_export(side->schools, worker->schools);
+	worker->usage = add_chunk(worker->context, KEY_USAGE, sizeof(Usage));
 }
 
 static void
@@ -94,7 +97,7 @@ make_queue(SideWorker *worker)
 	worker->queue = shm_mq_attach(queue, worker->context->seg, NULL);
 }
 
-/* Room for task, query, schools and queue, and their places in the table of contents. */
+/* Room for task, query, schools, usage and queue, and their places in the table of contents. */
 static void
 estimate_memory(SideWorker *worker, const char *query)
 {
@@ -103,8 +106,9 @@ estimate_memory(SideWorker *worker, const char *query)
 	shm_toc_estimate_chunk(estimator, sizeof(Task));
 	shm_toc_estimate_chunk(estimator, strlen(query) + 1);
 	shm_toc_estimate_chunk(estimator, worker->school_count * sizeof(School));
+	shm_toc_estimate_chunk(estimator, sizeof(Usage));
 	shm_toc_estimate_chunk(estimator, QUEUE_SIZE);
-	shm_toc_estimate_keys(estimator, 4);
+	shm_toc_estimate_keys(estimator, 5);
 }
 
 static void
@@ -122,7 +126,7 @@ side_worker_start(PictureSide *side, const char *query)
 
 	EnterParallelMode();
 	worker->side = side;
-	worker->context = CreateParallelContext("calpads", "calpads_read_side", 1);
+	worker->context = CreateParallelContext("$libdir/calpads", "calpads_read_side", 1);
 	worker->school_count = school_directory_count(side->schools);
 	estimate_memory(worker, query);
 	InitializeParallelDSM(worker->context);
@@ -166,6 +170,7 @@ side_worker_finish(SideWorker *worker, WeighedTaker take, void *context)
 		;
 	/* Its error, if it ended by one, comes here. */
 	WaitForParallelWorkersToFinish(worker->context);
+	InstrAccumParallelQuery(&worker->usage->buffers, &worker->usage->wal);
 	school_directory_add_counts(worker->side->schools, worker->schools, worker->school_count);
 	end_parallel_mode(worker);
 }
@@ -209,29 +214,49 @@ attach_queue(dsm_segment *segment, shm_toc *contents)
 	return shm_mq_attach(queue, segment, NULL);
 }
 
+/* The server's views and log name what the process does. */
+static void
+name_query(const char *query)
+{
+	debug_query_string = query;
+	pgstat_report_activity(STATE_RUNNING, query);
+}
+
+static void
+read_side(const Task *task, const char *query, School *schools, shm_mq_handle *queue)
+{
+	ReconcileOptions options = {.today = task->today, .year_start = task->year_start,
+	.window_start = task->window_start};
+	Parcel	   *parcel = palloc0(sizeof(Parcel));
+	PictureSide side;
+
+	picture_side_begin(&side, task->side, process_named(task->process), &options,
+					   school_directory_import(schools, task->school_count));
+	parcel->side = &side;
+	parcel->queue = queue;
+	picture_side_read(&side, query, NULL, send_row, parcel);
+	if (parcel->count > 0)
+		send_rows(parcel);
+	school_directory_put_counts(side.schools, schools, task->school_count);
+}
+
 /* The entry of the worker, in which transaction, snapshot and settings are those of the session. */
 PGDLLEXPORT void calpads_read_side(dsm_segment *segment, shm_toc *contents);
 
 void
 calpads_read_side(dsm_segment *segment, shm_toc *contents)
 {
-	const Task *task = shm_toc_lookup(contents, KEY_TASK, false);
 	const char *query = shm_toc_lookup(contents, KEY_QUERY, false);
-	School	   *schools = shm_toc_lookup(contents, KEY_SCHOOLS, false);
-	ReconcileOptions options = {.today = task->today, .year_start = task->year_start,
-	.window_start = task->window_start};
-	Parcel	   *parcel = palloc0(sizeof(Parcel));
-	PictureSide side;
+	Usage	   *usage = shm_toc_lookup(contents, KEY_USAGE, false);
+	shm_mq_handle *queue;
 
+	name_query(query);
+	InstrStartParallelQuery();
 	SPI_connect();
-	picture_side_begin(&side, task->side, process_named(task->process), &options,
-					   school_directory_import(schools, task->school_count));
-	parcel->side = &side;
-	parcel->queue = attach_queue(segment, contents);
-	picture_side_read(&side, query, NULL, send_row, parcel);
-	if (parcel->count > 0)
-		send_rows(parcel);
-	school_directory_put_counts(side.schools, schools, task->school_count);
-	shm_mq_detach(parcel->queue);
+	queue = attach_queue(segment, contents);
+	read_side(shm_toc_lookup(contents, KEY_TASK, false), query, shm_toc_lookup(contents, KEY_SCHOOLS, false), queue);
+	InstrEndParallelQuery(&usage->buffers, &usage->wal);
+	/* From now on the session takes what is in the shared memory. */
+	shm_mq_detach(queue);
 	SPI_finish();
 }

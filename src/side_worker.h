@@ -28,9 +28,6 @@ typedef struct WeighedRow
 
 typedef struct SideWorker SideWorker;
 
-/* The place of the row in its table, when it is the table's own tuple. */
-extern ItemPointerData row_place(const TupleTableSlot *slot);
-
 /* Has a worker read the query's rows, or gives NULL when none can be had. */
 extern SideWorker *side_worker_start(PictureSide *side, const char *query);
 

@@ -25,7 +25,7 @@ BEGIN
 	PERFORM set_config('calpads.comparison_memory', memory, true);
 	SET LOCAL max_parallel_workers_per_gather = 0;
 	RETURN NEXT is(pg_temp.difference(), (SELECT e.difference FROM expected e), format('%s, %s', what, memory));
-	SET LOCAL max_parallel_workers_per_gather TO DEFAULT;
+	SET LOCAL max_parallel_workers_per_gather = 2;
 	SET LOCAL min_parallel_table_scan_size = 0;
 	RETURN NEXT is(pg_temp.difference(), (SELECT e.difference FROM expected e), format('%s, %s, two processes', what, memory));
 	SET LOCAL min_parallel_table_scan_size TO DEFAULT;
