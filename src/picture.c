@@ -423,7 +423,7 @@ calpads_student_keys(PG_FUNCTION_ARGS)
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &ssids, &nulls, &count);
 	for (int i = 0; i < count; i++)
 		if (!nulls[i])
-			ssids[found++] = UInt64GetDatum(student_digest(lea, trimmed_text(datum_text(ssids[i]))));
+			ssids[found++] = UInt64GetDatum(student_digest(lea, field_trim(datum_text(ssids[i]))));
 	PG_RETURN_ARRAYTYPE_P(construct_array(ssids, found, INT8OID, sizeof(int64), true, TYPALIGN_DOUBLE));
 }
 
@@ -452,8 +452,8 @@ calpads_student_is_among(PG_FUNCTION_ARGS)
 			portion_insert(students, DatumGetUInt64(keys[i]), &found);
 		fcinfo->flinfo->fn_extra = students;
 	}
-	PG_RETURN_BOOL(portion_lookup(students, student_digest(trimmed_text(datum_text(PG_GETARG_DATUM(0))),
-														   trimmed_text(datum_text(PG_GETARG_DATUM(1))))) != NULL);
+	PG_RETURN_BOOL(portion_lookup(students, student_digest(field_trim(datum_text(PG_GETARG_DATUM(0))),
+														   field_trim(datum_text(PG_GETARG_DATUM(1))))) != NULL);
 }
 
 static Datum

@@ -111,19 +111,6 @@ datum_text(Datum datum)
 	return (FieldText){VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)};
 }
 
-inline FieldText
-trimmed_text(FieldText value)
-{
-	while (value.length > 0 && value.data[value.length - 1] == ' ')
-		value.length--;
-	while (value.length > 0 && *value.data == ' ')
-	{
-		value.data++;
-		value.length--;
-	}
-	return value;
-}
-
 static inline FieldText
 text_value(TupleTableSlot *slot, int column)
 {
@@ -141,7 +128,7 @@ column_text(TupleTableSlot *slot, int column)
 FieldText
 column_key(TupleTableSlot *slot, int column)
 {
-	return slot->tts_isnull[column] ? (FieldText){NULL, 0} : trimmed_text(text_value(slot, column));
+	return slot->tts_isnull[column] ? (FieldText){NULL, 0} : field_trim(text_value(slot, column));
 }
 
 uint64
@@ -162,7 +149,7 @@ picture_row_signature(const PictureColumns *columns, TupleTableSlot *slot)
 		}
 		value = text_value(slot, weighed->column);
 		if (weighed->is_key)
-			value = trimmed_text(value);
+			value = field_trim(value);
 		if (value.length > 0)
 			digest = digest_text(digest, weighed->field, value);
 	}

@@ -44,9 +44,6 @@ extern void picture_columns_find(PictureColumns *columns, const Process *process
 /* The bytes of a text value. */
 extern FieldText datum_text(Datum datum);
 
-/* Without the blanks around it. */
-extern FieldText trimmed_text(FieldText value);
-
 /* The bytes of a text column; a value of only blanks is none: length 0. */
 extern FieldText column_text(TupleTableSlot *slot, int column);
 

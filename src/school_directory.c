@@ -31,7 +31,7 @@ make_directory(void)
 	return directory;
 }
 
-static School *
+static void
 add_school(SchoolDirectory *directory, const char *code, const char *name, bool selected)
 {
 	School	   *school = hash_search(directory->schools, code, HASH_ENTER, NULL);
@@ -39,7 +39,6 @@ add_school(SchoolDirectory *directory, const char *code, const char *name, bool 
 	school->name = name;
 	school->selected = selected;
 	school->rows = school->current_rows = 0;
-	return school;
 }
 
 SchoolDirectory *
@@ -113,7 +112,6 @@ school_directory_export(SchoolDirectory *directory, School *schools)
 	{
 		*schools = *school;
 		schools->name = NULL;
-		schools->rows = schools->current_rows = 0;
 		schools++;
 	}
 }
@@ -126,13 +124,6 @@ school_directory_import(const School *schools, long count)
 	for (long i = 0; i < count; i++)
 		add_school(directory, schools[i].code, NULL, schools[i].selected);
 	return directory;
-}
-
-void
-school_directory_put_counts(SchoolDirectory *directory, School *schools, long count)
-{
-	for (long i = 0; i < count; i++)
-		schools[i] = *(School *) hash_search(directory->schools, schools[i].code, HASH_FIND, NULL);
 }
 
 void

@@ -39,13 +39,12 @@ extern void school_directory_visit(SchoolDirectory *directory, SchoolTaker take,
 
 /*
  * For another process that counts rows: the schools as an array without names,
- * the directory of such an array, the counts of a directory in the array it was
- * made of, and these counts added here.
+ * in which it also gives its counts; a directory of such an array, without rows;
+ * and the array's counts added here.
  */
 extern long school_directory_count(SchoolDirectory *directory);
 extern void school_directory_export(SchoolDirectory *directory, School *schools);
 extern SchoolDirectory *school_directory_import(const School *schools, long count);
-extern void school_directory_put_counts(SchoolDirectory *directory, School *schools, long count);
 extern void school_directory_add_counts(SchoolDirectory *directory, const School *schools, long count);
 
 #endif							/* CALPADS_SCHOOL_DIRECTORY_H */

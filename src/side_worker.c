@@ -10,8 +10,8 @@
 
 #include "access/parallel.h"
 #include "access/xact.h"
-#include "executor/spi.h"
 #include "executor/instrument.h"
+#include "executor/spi.h"
 #include "pgstat.h"
 #include "storage/proc.h"
 #include "storage/shm_mq.h"
@@ -143,18 +143,16 @@ side_worker_start(PictureSide *side, const char *query)
 	return worker;
 }
 
-/* false when the worker has no more. */
-static bool
+/* All that has come; all there will be, when it waits. */
+static void
 take_rows(SideWorker *worker, WeighedTaker take, void *context, bool wait)
 {
-	shm_mq_result result;
 	Size		bytes;
 	void	   *rows;
 
-	while ((result = shm_mq_receive(worker->queue, &bytes, &rows, !wait)) == SHM_MQ_SUCCESS)
+	while (shm_mq_receive(worker->queue, &bytes, &rows, !wait) == SHM_MQ_SUCCESS)
 		for (const WeighedRow *row = rows; (const char *) row < (char *) rows + bytes; row++)
 			take(context, row);
-	return result != SHM_MQ_DETACHED;
 }
 
 void
@@ -166,8 +164,7 @@ side_worker_take(SideWorker *worker, WeighedTaker take, void *context)
 void
 side_worker_finish(SideWorker *worker, WeighedTaker take, void *context)
 {
-	while (take_rows(worker, take, context, true))
-		;
+	take_rows(worker, take, context, true);
 	/* Its error, if it ended by one, comes here. */
 	WaitForParallelWorkersToFinish(worker->context);
 	InstrAccumParallelQuery(&worker->usage->buffers, &worker->usage->wal);
@@ -237,7 +234,7 @@ read_side(const Task *task, const char *query, School *schools, shm_mq_handle *q
 	picture_side_read(&side, query, NULL, send_row, parcel);
 	if (parcel->count > 0)
 		send_rows(parcel);
-	school_directory_put_counts(side.schools, schools, task->school_count);
+	school_directory_export(side.schools, schools);
 }
 
 /* The entry of the worker, in which transaction, snapshot and settings are those of the session. */
